@@ -35,7 +35,7 @@ char *es_strndup(struct es_arena *arena, const char *text, size_t length);
 void *es_memdup(struct es_arena *arena, const void *bytes, size_t size);
 
 char *es_printf(struct es_arena *arena, const char *format, ...) ES_PRINTF(2, 3);
-char *es_vprintf(struct es_arena *arena, const char *format, va_list arguments);
+char *es_vprintf(struct es_arena *arena, const char *format, va_list arguments) ES_PRINTF(2, 0);
 
 #define es_new(arena, type) ((type *)es_alloc((arena), sizeof(type)))
 #define es_new_array(arena, type, count) ((type *)es_alloc_array((arena), (count), sizeof(type)))

@@ -1,5 +1,6 @@
-/* Functions that overflow, truncate in silence, or keep hidden state do not compile: a use of one is a
- * warning, and warnings are errors. Every .c of src/ gets this header first, by -include. */
+/* Functions that overflow, truncate in silence, or keep hidden state do not compile: their names are
+ * poisoned. Every .c of src/ gets this header first, by -include. The headers that declare them come
+ * before the poison; naming them is an error from there on, for gcc and clang alike. */
 #ifndef ES_BANNED_H
 #define ES_BANNED_H
 
@@ -7,25 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
-#define ES_BANNED __attribute__((deprecated("banned: see base/es_banned.h")))
+/* clang's fortified headers have macros of these names. */
+#undef sprintf
+#undef vsprintf
 
-ES_BANNED char *strcpy(char *, const char *);
-ES_BANNED char *strcat(char *, const char *);
-ES_BANNED char *strncpy(char *, const char *, size_t);
-ES_BANNED char *strncat(char *, const char *, size_t);
-ES_BANNED char *strtok(char *, const char *);
-ES_BANNED int sprintf(char *, const char *, ...);
-ES_BANNED int vsprintf(char *, const char *, __builtin_va_list);
-ES_BANNED int atoi(const char *);
-ES_BANNED long atol(const char *);
-ES_BANNED long long atoll(const char *);
-ES_BANNED char *asctime(const struct tm *);
-ES_BANNED char *ctime(const time_t *);
-ES_BANNED struct tm *gmtime(const time_t *);
-ES_BANNED struct tm *localtime(const time_t *);
-ES_BANNED char *mktemp(char *);
-
-#undef ES_BANNED
+#pragma GCC poison strcpy strcat strncpy strncat strtok sprintf vsprintf atoi atol atoll
+#pragma GCC poison asctime ctime gmtime localtime mktemp
 
 #endif

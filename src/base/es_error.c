@@ -20,6 +20,7 @@ static const char *const code_names[ES_CODE_COUNT] = {
     [ES_NO_MEMORY] = "no_memory",
 };
 
+ES_PRINTF(4, 0)
 static void set(struct es_err *reterr, enum es_code code, const char *word, const char *format,
                 va_list arguments)
 {
