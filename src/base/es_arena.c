@@ -1,4 +1,5 @@
-/* A chain of chunks, each at least twice as large as what it must hold. Any thread, one at a time. */
+/* A chain of chunks, each at least twice as large as what it must hold. Any thread, one at a time.
+ */
 #include "base/es_arena.h"
 
 #include <stdalign.h>
@@ -76,7 +77,8 @@ void *es_alloc(struct es_arena *arena, size_t size)
         chunk->previous = arena->chunk;
         arena->chunk = chunk;
     }
-    void *memory = chunk->bytes + chunk->used; /* zeroed: chunks come from calloc and are never reused */
+    void *memory =
+        chunk->bytes + chunk->used; /* zeroed: chunks come from calloc and are never reused */
     chunk->used += rounded;
     arena->total_bytes += rounded;
     return memory;

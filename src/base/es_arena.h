@@ -1,7 +1,7 @@
-/* Memory that dies together. A request or a job owns one arena; whatever it makes along the way lives
- * there and is freed in one call. Not thread-safe: one arena belongs to one thread at a time.
- * Allocation never returns NULL: when the system has no memory left the process ends with a clear line,
- * since none of our callers could go on (leases and write-aside files make that safe). */
+/* Memory that dies together. A request or a job owns one arena; whatever it makes along the way
+ * lives there and is freed in one call. Not thread-safe: one arena belongs to one thread at a time.
+ * Allocation never returns NULL: when the system has no memory left the process ends with a clear
+ * line, since none of our callers could go on (leases and write-aside files make that safe). */
 #ifndef ES_ARENA_H
 #define ES_ARENA_H
 
@@ -37,7 +37,7 @@ void *es_memdup(struct es_arena *arena, const void *bytes, size_t size);
 char *es_printf(struct es_arena *arena, const char *format, ...) ES_PRINTF(2, 3);
 char *es_vprintf(struct es_arena *arena, const char *format, va_list arguments) ES_PRINTF(2, 0);
 
-#define es_new(arena, type) ((type *)es_alloc((arena), sizeof(type)))
+#define es_new(arena, type)              ((type *)es_alloc((arena), sizeof(type)))
 #define es_new_array(arena, type, count) ((type *)es_alloc_array((arena), (count), sizeof(type)))
 
 /* malloc for what outlives every arena: never NULL, zeroed, freed with free(). */

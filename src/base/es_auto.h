@@ -1,6 +1,6 @@
 /* Scoped handles (systemd's model). ES_DEFINE_AUTO(noun, closer) teaches the compiler to call
- * `closer(noun *)` when a variable declared `es_auto(noun) x = ...;` goes out of scope; es_take hands it
- * on. Values: es_auto_fd, es_auto_free, es_auto_arena. */
+ * `closer(noun *)` when a variable declared `es_auto(noun) x = ...;` goes out of scope; es_take
+ * hands it on. Values: es_auto_fd, es_auto_free, es_auto_arena. */
 #ifndef ES_AUTO_H
 #define ES_AUTO_H
 

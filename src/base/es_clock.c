@@ -1,4 +1,5 @@
-/* Thin over clock_gettime, gmtime_r and timegm; dates are formatted by hand so that no locale leaks in. */
+/* Thin over clock_gettime, gmtime_r and timegm; dates are formatted by hand so that no locale leaks
+ * in. */
 #include "base/es_clock.h"
 
 #include <errno.h>
@@ -135,8 +136,8 @@ bool es_time_parse(const char *text, int64_t *ret_time_ms)
     if (second < 0 || second > 60)
         return false;
     int fraction_ms = 0, offset_minutes = 0;
-    if (!read_fraction_ms(&cursor, &fraction_ms) || !read_offset_minutes(&cursor, &offset_minutes) ||
-        *cursor)
+    if (!read_fraction_ms(&cursor, &fraction_ms) ||
+        !read_offset_minutes(&cursor, &offset_minutes) || *cursor)
         return false;
     utc.tm_year = year - 1900;
     utc.tm_mon = month - 1;
@@ -200,7 +201,8 @@ bool es_http_date_parse(const char *text, int64_t *ret_time_ms)
 
 void es_sleep_ms(int64_t duration_ms)
 {
-    struct timespec left = { .tv_sec = duration_ms / 1000, .tv_nsec = duration_ms % 1000 * 1000000 };
+    struct timespec left = { .tv_sec = duration_ms / 1000,
+                             .tv_nsec = duration_ms % 1000 * 1000000 };
     while (nanosleep(&left, &left) < 0 && errno == EINTR)
         ;
 }

@@ -1,4 +1,5 @@
-/* The one place where error values are made. Pure functions over the caller's struct; any thread. */
+/* The one place where error values are made. Pure functions over the caller's struct; any thread.
+ */
 #include "base/es_error.h"
 
 #include <errno.h>

@@ -1,7 +1,8 @@
-/* What went wrong, as a value. Every function that can fail returns an es_code and writes the reason
- * into the struct es_err that its caller handed in (NULL: the caller does not want to know). Codes are
- * few because they drive behaviour: the HTTP status, and whether a job is tried again. The word is a
- * stable machine word (`media_not_found`) that clients see; model/problem.h holds its texts. */
+/* What went wrong, as a value. Every function that can fail returns an es_code and writes the
+ * reason into the struct es_err that its caller handed in (NULL: the caller does not want to know).
+ * Codes are few because they drive behaviour: the HTTP status, and whether a job is tried again.
+ * The word is a stable machine word (`media_not_found`) that clients see; model/problem.h holds its
+ * texts. */
 #ifndef ES_ERROR_H
 #define ES_ERROR_H
 
@@ -31,12 +32,13 @@ enum es_code {
 
 struct es_err {
     enum es_code code;
-    const char *word;            /* static storage, or NULL: derived from the code */
-    char detail[ES_DETAIL_MAX];  /* for the log and the operator, in English */
+    const char *word;           /* static storage, or NULL: derived from the code */
+    char detail[ES_DETAIL_MAX]; /* for the log and the operator, in English */
 };
 
-/* Writes `code` and the formatted reason into `reterr` (may be NULL), with no word. Returns `code`, so
- * that `return es_fail(reterr, ES_IO, "...")` reads in one line. A reason that is too long is cut. */
+/* Writes `code` and the formatted reason into `reterr` (may be NULL), with no word. Returns `code`,
+ * so that `return es_fail(reterr, ES_IO, "...")` reads in one line. A reason that is too long is
+ * cut. */
 enum es_code es_fail(struct es_err *reterr, enum es_code code, const char *format, ...)
     ES_PRINTF(3, 4);
 
@@ -44,13 +46,14 @@ enum es_code es_fail(struct es_err *reterr, enum es_code code, const char *forma
 enum es_code es_fail_word(struct es_err *reterr, enum es_code code, const char *word,
                           const char *format, ...) ES_PRINTF(4, 5);
 
-/* As es_fail for a failed system call: the reason gets ": " and the text of `error_number` appended.
- * ENOENT becomes ES_NOT_FOUND, EEXIST ES_CONFLICT, ENOMEM ES_NO_MEMORY, all else ES_IO. */
+/* As es_fail for a failed system call: the reason gets ": " and the text of `error_number`
+ * appended. ENOENT becomes ES_NOT_FOUND, EEXIST ES_CONFLICT, ENOMEM ES_NO_MEMORY, all else ES_IO.
+ */
 enum es_code es_fail_errno(struct es_err *reterr, int error_number, const char *format, ...)
     ES_PRINTF(3, 4);
 
-/* Puts "context: " before the reason that `reterr` already holds; returns reterr's code, or `code` where
- * reterr is NULL. */
+/* Puts "context: " before the reason that `reterr` already holds; returns reterr's code, or `code`
+ * where reterr is NULL. */
 enum es_code es_wrap(struct es_err *reterr, enum es_code code, const char *format, ...)
     ES_PRINTF(3, 4);
 

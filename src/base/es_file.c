@@ -104,7 +104,9 @@ enum es_code es_file_write(const char *path, const void *bytes, size_t size, mod
         return code;
     }
     const char *slash = strrchr(path, '/');
-    const char *folder = !slash ? "." : slash == path ? "/" : es_strndup(&arena, path, (size_t)(slash - path));
+    const char *folder = !slash          ? "."
+                         : slash == path ? "/"
+                                         : es_strndup(&arena, path, (size_t)(slash - path));
     return es_folder_sync(folder, reterr);
 }
 

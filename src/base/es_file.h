@@ -16,7 +16,8 @@ ES_CHECK enum es_code es_write_all(int fd, const void *bytes, size_t size, struc
 ES_CHECK enum es_code es_pread_all(int fd, void *ret_bytes, size_t size, int64_t offset,
                                    size_t *ret_size, struct es_err *reterr);
 
-/* Appends the whole file to `buf`. ES_NOT_FOUND, ES_IO, ES_LIMIT where it is larger than `size_max`. */
+/* Appends the whole file to `buf`. ES_NOT_FOUND, ES_IO, ES_LIMIT where it is larger than
+ * `size_max`. */
 ES_CHECK enum es_code es_file_read(const char *path, size_t size_max, struct es_buf *buf,
                                    struct es_err *reterr);
 

@@ -1,5 +1,5 @@
-/* Lines are built in a buffer and written at once. Strings are escaped as JSON in both forms, so no input
- * can forge a line or send a terminal its control codes. */
+/* Lines are built in a buffer and written at once. Strings are escaped as JSON in both forms, so no
+ * input can forge a line or send a terminal its control codes. */
 #include "base/es_log.h"
 
 #include <math.h>

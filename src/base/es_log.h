@@ -1,6 +1,7 @@
-/* Structured logs on standard error: readable lines on a terminal, one JSON object a line otherwise.
- * Who logs: the API's dispatch, the worker's loop and main, once for each thing that happened; library
- * code returns errors instead. Thread-safe; a line is written by one write(2), so lines never mix. */
+/* Structured logs on standard error: readable lines on a terminal, one JSON object a line
+ * otherwise. Who logs: the API's dispatch, the worker's loop and main, once for each thing that
+ * happened; library code returns errors instead. Thread-safe; a line is written by one write(2), so
+ * lines never mix. */
 #ifndef ES_LOG_H
 #define ES_LOG_H
 
@@ -28,18 +29,29 @@ struct es_log_field {
     double real;
 };
 
-#define es_log_str(key_, value_) { .key = (key_), .kind = ES_LOG_STRING, .string = (value_) }
-#define es_log_int(key_, value_) { .key = (key_), .kind = ES_LOG_INTEGER, .integer = (value_) }
-#define es_log_real(key_, value_) { .key = (key_), .kind = ES_LOG_REAL, .real = (value_) }
+#define es_log_str(key_, value_)                                                                   \
+    {                                                                                              \
+        .key = (key_), .kind = ES_LOG_STRING, .string = (value_)                                   \
+    }
+#define es_log_int(key_, value_)                                                                   \
+    {                                                                                              \
+        .key = (key_), .kind = ES_LOG_INTEGER, .integer = (value_)                                 \
+    }
+#define es_log_real(key_, value_)                                                                  \
+    {                                                                                              \
+        .key = (key_), .kind = ES_LOG_REAL, .real = (value_)                                       \
+    }
 
 /* Once, before other threads start; without it INFO and AUTO hold. */
 void es_log_configure(enum es_log_level least, enum es_log_format format);
 
-/* `event` is a short constant in lower case ("request", "part failed"); what varies goes into fields. */
+/* `event` is a short constant in lower case ("request", "part failed"); what varies goes into
+ * fields. */
 void es_log_fields(enum es_log_level level, const char *event, const struct es_log_field *fields);
 
 /* es_log(ES_LOG_INFO, "job done", es_log_str("job_id", id), es_log_int("bytes", n)) */
 #define es_log(level, event, ...)                                                                  \
-    es_log_fields((level), (event), (const struct es_log_field[]){ __VA_ARGS__ __VA_OPT__(, ) { 0 } })
+    es_log_fields((level), (event),                                                                \
+                  (const struct es_log_field[]){ __VA_ARGS__ __VA_OPT__(, ){ 0 } })
 
 #endif

@@ -1,4 +1,5 @@
-/* One mutex over the whole registry: an update is some tens of nanoseconds, far below any request. */
+/* One mutex over the whole registry: an update is some tens of nanoseconds, far below any request.
+ */
 #include "base/es_metrics.h"
 
 #include <pthread.h>
@@ -82,7 +83,8 @@ static size_t label_count(const struct es_metric_desc *desc)
     return count;
 }
 
-static int compare_labels(const struct series *series, const char *const *label_values, size_t count)
+static int compare_labels(const struct series *series, const char *const *label_values,
+                          size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         int order = strcmp(series->label_values[i], label_values[i]);
@@ -110,7 +112,8 @@ static struct series *find_series(struct es_metric *metric, const char *const *l
         return metric->series[metric->series_count - 1];
     if (metric->series_count == metric->series_capacity) {
         metric->series_capacity = metric->series_capacity ? 2 * metric->series_capacity : 8;
-        metric->series = es_realloc(metric->series, metric->series_capacity * sizeof(*metric->series));
+        metric->series =
+            es_realloc(metric->series, metric->series_capacity * sizeof(*metric->series));
     }
     struct series *series = es_malloc(sizeof(*series));
     for (size_t i = 0; i < labels; i++)

@@ -1,5 +1,5 @@
-/* A bounded pool of threads for work that blocks: HTTP handlers, password hashing. Work that finds the
- * queue full is refused at once, so that load turns into an answer rather than into memory. */
+/* A bounded pool of threads for work that blocks: HTTP handlers, password hashing. Work that finds
+ * the queue full is refused at once, so that load turns into an answer rather than into memory. */
 #ifndef ES_POOL_H
 #define ES_POOL_H
 
@@ -16,8 +16,8 @@ struct es_pool;
 ES_CHECK enum es_code es_pool_open(const char *name, size_t thread_count, size_t queue_max,
                                    struct es_pool **ret_pool, struct es_err *reterr);
 
-/* Has `run(argument)` called once on one of the threads. False where the queue is full or the pool is
- * draining: then `run` is never called. Thread-safe, does not block. */
+/* Has `run(argument)` called once on one of the threads. False where the queue is full or the pool
+ * is draining: then `run` is never called. Thread-safe, does not block. */
 ES_CHECK bool es_pool_submit(struct es_pool *pool, void (*run)(void *argument), void *argument);
 
 /* Items waiting or running. Thread-safe. */

@@ -1,4 +1,5 @@
-/* Small truths about text: UTF-8, prefixes, numbers, hexadecimal, JSON quoting. Pure and thread-safe. */
+/* Small truths about text: UTF-8, prefixes, numbers, hexadecimal, JSON quoting. Pure and
+ * thread-safe. */
 #ifndef ES_TEXT_H
 #define ES_TEXT_H
 
@@ -31,7 +32,8 @@ bool es_text_to_double(const char *text, double *ret_value);
 /* Lower-case hexadecimal: `ret_text` takes 2 * size + 1 characters. */
 void es_hex_encode(const void *bytes, size_t size, char *ret_text);
 
-/* Appends `text` as a JSON string with its quotes (RFC 8259, 7). Bytes that are no UTF-8 become U+FFFD. */
+/* Appends `text` as a JSON string with its quotes (RFC 8259, 7). Bytes that are no UTF-8 become
+ * U+FFFD. */
 void es_json_quote(struct es_buf *buf, const char *text);
 
 #endif

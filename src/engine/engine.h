@@ -1,8 +1,8 @@
-/* The door to libav: this folder alone includes it. Four steps, each a call that runs in a sandboxed
- * child: probe, plan, convert one part, join. The engine knows how a timeline is cut for each codec so that
- * a join can neither be heard nor seen; its callers move opaque specs and results about (JSON text). It
- * opens no file: input comes by callbacks, outputs are descriptors that it asks for. One call at a time in
- * a process; libav's threads stay inside the call. */
+/* The door to libav: this folder alone includes it. Four steps, each a call that runs in a
+ * sandboxed child: probe, plan, convert one part, join. The engine knows how a timeline is cut for
+ * each codec so that a join can neither be heard nor seen; its callers move opaque specs and
+ * results about (JSON text). It opens no file: input comes by callbacks, outputs are descriptors
+ * that it asks for. One call at a time in a process; libav's threads stay inside the call. */
 #ifndef ENGINE_H
 #define ENGINE_H
 
@@ -25,19 +25,21 @@ struct engine_input {
                          size_t *ret_size, struct es_err *reterr);
 };
 
-/* What the engine asks of its surroundings while it works. Any of the three may return ES_CANCELLED. */
+/* What the engine asks of its surroundings while it works. Any of the three may return
+ * ES_CANCELLED. */
 struct engine_host {
     void *context;
-    /* A new output object named relative to the job's prefix: one path segment of letters, digits, '.',
-     * '_' and '-' ("output.mp3", "video-00003.m4s"). *ret_fd is readable, writable and seekable, and
-     * stays the host's. */
+    /* A new output object named relative to the job's prefix: one path segment of letters, digits,
+     * '.',
+     * '_' and '-' ("output.mp3", "video-00003.m4s"). *ret_fd is readable, writable and seekable,
+     * and stays the host's. */
     enum es_code (*open_output)(void *context, const char *name, int *ret_fd,
                                 struct es_err *reterr);
     /* The output is whole: it may be published. The descriptor must not be used any more. */
     enum es_code (*close_output)(void *context, const char *name, struct es_err *reterr);
-    /* `result_so_far` (may be NULL) has the form of the part's final result; `is_playable`: the first
-     * seconds of the job can be heard or seen now, as far as this part's track is concerned. Called at
-     * least every 200 ms of work. */
+    /* `result_so_far` (may be NULL) has the form of the part's final result; `is_playable`: the
+     * first seconds of the job can be heard or seen now, as far as this part's track is concerned.
+     * Called at least every 200 ms of work. */
     enum es_code (*progress)(void *context, double seconds_done, const char *result_so_far,
                              bool is_playable, struct es_err *reterr);
 };
@@ -56,15 +58,15 @@ void engine_preload(void);
 /* "libavformat 59.27.100, ..." and the engine's own version; part of every recipe. */
 const char *engine_version(void);
 
-/* ES_MEDIA with the words unsupported_format, media_empty, media_damaged. Reads only what it must: the
- * duration of a file whose header lies is found by its packets' times. */
+/* ES_MEDIA with the words unsupported_format, media_empty, media_damaged. Reads only what it must:
+ * the duration of a file whose header lies is found by its packets' times. */
 ES_CHECK enum es_code engine_probe(const struct engine_input *input, const char *filename_hint,
                                    struct es_arena *arena, struct media_facts *ret_facts,
                                    struct es_err *reterr);
 
-/* Cuts the work: *ret_parts are CONVERT parts in the order of wanting (is_first set on those that make the
- * job playable) and one JOIN as the last. ES_MEDIA no_audio_stream, no_playable_stream and what probe
- * says. */
+/* Cuts the work: *ret_parts are CONVERT parts in the order of wanting (is_first set on those that
+ * make the job playable) and one JOIN as the last. ES_MEDIA no_audio_stream, no_playable_stream and
+ * what probe says. */
 ES_CHECK enum es_code engine_plan(const struct engine_input *input, enum job_target target,
                                   const struct job_options *options, struct es_arena *arena,
                                   struct part **ret_parts, size_t *ret_part_count,
@@ -75,8 +77,8 @@ ES_CHECK enum es_code engine_convert(const struct engine_input *input, const cha
                                      const struct engine_host *host, struct es_arena *arena,
                                      const char **ret_result, struct es_err *reterr);
 
-/* Joins the finished CONVERT parts (`parts`: by index, with spec and result) by the JOIN's spec into the
- * job's final objects. *ret_result has the form that engine_outcome_read takes. */
+/* Joins the finished CONVERT parts (`parts`: by index, with spec and result) by the JOIN's spec
+ * into the job's final objects. *ret_result has the form that engine_outcome_read takes. */
 ES_CHECK enum es_code engine_join(const char *spec, const struct part *parts, size_t part_count,
                                   const struct engine_source *source,
                                   const struct engine_host *host, struct es_arena *arena,
@@ -84,11 +86,11 @@ ES_CHECK enum es_code engine_join(const char *spec, const struct part *parts, si
 
 /* What a join's result says. */
 struct engine_outcome {
-    int64_t output_size_bytes;   /* of all objects that stay */
+    int64_t output_size_bytes; /* of all objects that stay */
     double duration_seconds;
-    const char *const *objects;  /* names of the objects that stay; the rest may be removed */
+    const char *const *objects; /* names of the objects that stay; the rest may be removed */
     size_t object_count;
-    const char *details;         /* a remark for people ("the file ends early ..."), or NULL */
+    const char *details; /* a remark for people ("the file ends early ..."), or NULL */
 };
 ES_CHECK enum es_code engine_outcome_read(const char *result, struct es_arena *arena,
                                           struct engine_outcome *ret_outcome,

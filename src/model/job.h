@@ -1,4 +1,5 @@
-/* One conversion of one media: its record (lasting, in the metadata store) and its life (in the queue). */
+/* One conversion of one media: its record (lasting, in the metadata store) and its life (in the
+ * queue). */
 #ifndef JOB_H
 #define JOB_H
 
@@ -25,9 +26,9 @@ enum job_copy { JOB_COPY_AUTO = 0, JOB_COPY_NEVER };
 
 /* What the user may choose; zero is the default, which gives the reference's output. */
 struct job_options {
-    int bitrate_kbps;     /* audio: 32..320; default 192 for mp3, 128 for the others */
-    int crf;              /* video: 1..51, less is better; default 23 */
-    int height;           /* pixels: 144..2160, never enlarged; default the source's */
+    int bitrate_kbps; /* audio: 32..320; default 192 for mp3, 128 for the others */
+    int crf;          /* video: 1..51, less is better; default 23 */
+    int height;       /* pixels: 144..2160, never enlarged; default the source's */
     enum job_copy copy;
     double start_seconds; /* trim; 0 from the beginning */
     double end_seconds;   /* 0 to the end */
@@ -43,22 +44,22 @@ struct job {
     int64_t output_size_bytes; /* 0 until done */
     int64_t enqueued_at_ms, updated_at_ms;
     int64_t started_at_ms, finished_at_ms; /* 0: not yet */
-    int attempts;              /* how often the job was begun by a user: 1, and one more for each retry */
-    int64_t fence;             /* the lease's fence of the last writer; a smaller one is refused */
-    const char *details;       /* a remark for people, or NULL */
-    enum es_code error_code;   /* ES_OK unless failed */
-    const char *error_word;    /* a word of model/problem.h, or NULL */
+    int attempts;        /* how often the job was begun by a user: 1, and one more for each retry */
+    int64_t fence;       /* the lease's fence of the last writer; a smaller one is refused */
+    const char *details; /* a remark for people, or NULL */
+    enum es_code error_code; /* ES_OK unless failed */
+    const char *error_word;  /* a word of model/problem.h, or NULL */
 };
 
 /* What the queue knows of a job that waits or runs. */
 struct job_live {
-    bool is_known;        /* false: the queue has never heard of it, or has forgotten it */
+    bool is_known; /* false: the queue has never heard of it, or has forgotten it */
     bool is_cancelled;
-    bool is_playable;     /* the first seconds can be heard or seen */
-    double progress;      /* 0..1 */
-    double speed;         /* times real time, over all running parts; 0 unknown */
-    double eta_seconds;   /* < 0 unknown */
-    int queue_position;   /* 1 is next; 0: it has begun */
+    bool is_playable;   /* the first seconds can be heard or seen */
+    double progress;    /* 0..1 */
+    double speed;       /* times real time, over all running parts; 0 unknown */
+    double eta_seconds; /* < 0 unknown */
+    int queue_position; /* 1 is next; 0: it has begun */
     int part_count, parts_done;
     const char *const *workers; /* ids of those at work on it */
     size_t worker_count;

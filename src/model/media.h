@@ -1,5 +1,5 @@
-/* What a user brought in: the record, and the facts that probing found in its bytes. Strings and arrays
- * live in the arena of whoever made them; structs are copied freely. */
+/* What a user brought in: the record, and the facts that probing found in its bytes. Strings and
+ * arrays live in the arena of whoever made them; structs are copied freely. */
 #ifndef MEDIA_H
 #define MEDIA_H
 
@@ -12,10 +12,10 @@
 #include "base/es_id.h"
 
 #define MEDIA_FILENAME_BYTES_MAX 255
-#define MEDIA_STREAMS_MAX 64
-#define MEDIA_TAGS_MAX 64
-#define MEDIA_TAG_BYTES_MAX 4096
-#define MEDIA_BUCKET "espotifai-media"
+#define MEDIA_STREAMS_MAX        64
+#define MEDIA_TAGS_MAX           64
+#define MEDIA_TAG_BYTES_MAX      4096
+#define MEDIA_BUCKET             "espotifai-media"
 
 enum stream_kind {
     STREAM_UNSET = 0,
@@ -32,8 +32,8 @@ struct stream_facts {
     int width, height;    /* pixels as shown, after rotation; 0 for audio */
     double frame_rate;    /* frames a second, mean; 0 unknown */
     int channels;
-    int sample_rate;      /* Hz */
-    int64_t bit_rate;     /* bits a second; 0 unknown */
+    int sample_rate;  /* Hz */
+    int64_t bit_rate; /* bits a second; 0 unknown */
 };
 
 struct media_tag {
@@ -42,9 +42,9 @@ struct media_tag {
 };
 
 struct media_facts {
-    const char *format;      /* libav's demuxer name */
+    const char *format;       /* libav's demuxer name */
     const char *content_type; /* by content: "audio/mpeg", "video/mp4" ...; never NULL */
-    double duration_seconds; /* 0 unknown */
+    double duration_seconds;  /* 0 unknown */
     const struct stream_facts *streams;
     size_t stream_count;
     const struct media_tag *tags;
@@ -69,11 +69,11 @@ struct media {
     char id[ES_ID_SIZE];
     char user_id[ES_ID_SIZE];
     const char *original_filename;
-    const char *source_object;      /* uploads/{user_id}/{media_id}/original{.ext} */
+    const char *source_object; /* uploads/{user_id}/{media_id}/original{.ext} */
     const char *content_type;
     const char *original_extension; /* ".mp3", or "" */
     int64_t original_size_bytes;
-    const char *sha256;             /* lower-case hexadecimal */
+    const char *sha256; /* lower-case hexadecimal */
     int64_t created_at_ms;
     enum media_status status;
     enum playback_policy playback;
@@ -85,15 +85,16 @@ const char *media_status_name(enum media_status status);       /* "uploaded" ...
 enum media_status media_status_from_name(const char *name);    /* UNSET for none */
 const char *playback_policy_name(enum playback_policy policy); /* "public", "signed" */
 enum playback_policy playback_policy_from_name(const char *name);
-const char *stream_kind_name(enum stream_kind kind);           /* "video", "audio", "subtitle", "picture" */
+const char *stream_kind_name(enum stream_kind kind); /* "video", "audio", "subtitle", "picture" */
 enum stream_kind stream_kind_from_name(const char *name);
 
 /* Whether there is any stream of that kind. */
 bool media_has_stream(const struct media_facts *facts, enum stream_kind kind);
 
-/* The name as we keep it: the last part of any path in `filename` ('/' and '\\'), control characters
- * dropped, cut to MEDIA_FILENAME_BYTES_MAX at a character's edge, the extension kept. Never NULL or empty:
- * what leaves nothing becomes "unnamed". Invalid UTF-8: ES_INVALID filename_invalid. */
+/* The name as we keep it: the last part of any path in `filename` ('/' and '\\'), control
+ * characters dropped, cut to MEDIA_FILENAME_BYTES_MAX at a character's edge, the extension kept.
+ * Never NULL or empty: what leaves nothing becomes "unnamed". Invalid UTF-8: ES_INVALID
+ * filename_invalid. */
 ES_CHECK enum es_code media_filename_clean(const char *filename, struct es_arena *arena,
                                            const char **ret_filename, struct es_err *reterr);
 

@@ -1,6 +1,6 @@
-/* Objects: bytes under a key, written once as a whole and never changed in part. Thread-safe; a reader
- * or writer belongs to one thread at a time. Every function blocks and may fail with ES_UNAVAILABLE or ES_IO
- * besides what its comment says. A full disk is ES_LIMIT storage_full. */
+/* Objects: bytes under a key, written once as a whole and never changed in part. Thread-safe; a
+ * reader or writer belongs to one thread at a time. Every function blocks and may fail with
+ * ES_UNAVAILABLE or ES_IO besides what its comment says. A full disk is ES_LIMIT storage_full. */
 #ifndef BLOB_STORE_H
 #define BLOB_STORE_H
 
@@ -13,7 +13,7 @@
 #include "base/es_error.h"
 
 #define BLOB_KEY_BYTES_MAX 512
-#define BLOB_ETAG_SIZE 80
+#define BLOB_ETAG_SIZE     80
 
 struct blob_info {
     int64_t size_bytes;
@@ -41,8 +41,8 @@ struct blob_reader {
 struct blob_writer_ops {
     enum es_code (*write)(struct blob_writer *writer, const void *bytes, size_t size,
                           struct es_err *reterr);
-    /* Makes the object appear, whole and lasting, in place of one of the same key; the writer is gone
-     * afterwards, on failure too (then nothing appears). `ret_info` may be NULL. */
+    /* Makes the object appear, whole and lasting, in place of one of the same key; the writer is
+     * gone afterwards, on failure too (then nothing appears). `ret_info` may be NULL. */
     enum es_code (*commit)(struct blob_writer *writer, struct blob_info *ret_info,
                            struct es_err *reterr);
     /* Leaves nothing behind. */
@@ -51,8 +51,8 @@ struct blob_writer_ops {
 
 struct blob_writer {
     const struct blob_writer_ops *ops;
-    int fd; /* bytes may be written here instead of by `write` (a child does), anywhere in the file, or
-             * -1; owned by the writer; readable too */
+    int fd; /* bytes may be written here instead of by `write` (a child does), anywhere in the file,
+             * or -1; owned by the writer; readable too */
 };
 
 struct blob_store_ops {
@@ -71,7 +71,8 @@ struct blob_store_ops {
     enum es_code (*remove)(struct blob_store *store, const char *key, struct es_err *reterr);
     /* Everything whose key begins with `prefix`, which ends in '/'. */
     enum es_code (*remove_all)(struct blob_store *store, const char *prefix, struct es_err *reterr);
-    /* Keys that begin with `prefix` and come after `after` (NULL: from the first), in byte order. */
+    /* Keys that begin with `prefix` and come after `after` (NULL: from the first), in byte order.
+     */
     enum es_code (*list)(struct blob_store *store, const char *prefix, const char *after,
                          size_t limit, struct es_arena *arena, const char ***ret_keys,
                          size_t *ret_count, struct es_err *reterr);
@@ -100,8 +101,8 @@ ES_DEFINE_AUTO(blob_store, blob_store_close);
 ES_DEFINE_AUTO(blob_reader, blob_reader_close);
 ES_DEFINE_AUTO(blob_writer, blob_writer_abort);
 
-/* Letters, digits, '.', '_', '-' in one or more segments between single '/', none of them "." or "..",
- * at most BLOB_KEY_BYTES_MAX bytes. */
+/* Letters, digits, '.', '_', '-' in one or more segments between single '/', none of them "." or
+ * "..", at most BLOB_KEY_BYTES_MAX bytes. */
 bool blob_key_is_valid(const char *key);
 
 #endif

@@ -1,15 +1,15 @@
-/* What is alive: jobs' parts, leases, progress, heartbeats, events. Every function is thread-safe and,
- * but for `wait` and `event_wait`, returns soon; each may fail with ES_UNAVAILABLE or ES_IO besides what its
- * comment says. Nothing is taken from one place before it is safely held in the next: a crash at any
- * point leaves a part leased (and the lease expires) or waiting.
+/* What is alive: jobs' parts, leases, progress, heartbeats, events. Every function is thread-safe
+ * and, but for `wait` and `event_wait`, returns soon; each may fail with ES_UNAVAILABLE or ES_IO
+ * besides what its comment says. Nothing is taken from one place before it is safely held in the
+ * next: a crash at any point leaves a part leased (and the lease expires) or waiting.
  *
- * A job that is pushed has one PLAN part. Who finishes it gives the CONVERT parts and one JOIN part; the
- * join becomes WAITING when the last CONVERT part is DONE. A finished join ends the job: it stays known,
- * with its parts, until `forget`.
+ * A job that is pushed has one PLAN part. Who finishes it gives the CONVERT parts and one JOIN
+ * part; the join becomes WAITING when the last CONVERT part is DONE. A finished join ends the job:
+ * it stays known, with its parts, until `forget`.
  *
- * Whose part comes next: users take turns (the one with the fewest leased parts, then the one served
- * longest ago); of one user's parts, plans and first parts come before others, then lower indexes, then older
- * jobs. A part whose lease expired waits again, one attempt more. */
+ * Whose part comes next: users take turns (the one with the fewest leased parts, then the one
+ * served longest ago); of one user's parts, plans and first parts come before others, then lower
+ * indexes, then older jobs. A part whose lease expired waits again, one attempt more. */
 #ifndef JOB_QUEUE_H
 #define JOB_QUEUE_H
 
@@ -31,7 +31,7 @@ struct part_progress {
     double seconds_done;
     double speed;
     const char *result_so_far; /* NULL leaves what was published before */
-    bool is_playable;          /* true once the job's first seconds are published; never taken back */
+    bool is_playable; /* true once the job's first seconds are published; never taken back */
 };
 
 struct job_queue_ops {
@@ -44,9 +44,9 @@ struct job_queue_ops {
 
     /* The next part for `worker_id`, or *ret_lease NULL where none waits. A part that was leased
      * PART_ATTEMPTS_MAX times without an answer is not given out again: the queue ends its job as
-     * `bury` does, and the next `lease` call of any worker returns that job's id in *ret_dead_job_id (else
-     * NULL) exactly once a lease time until it is forgotten or pushed again, so that its record can be
-     * written. Lives in `arena`. */
+     * `bury` does, and the next `lease` call of any worker returns that job's id in
+     * *ret_dead_job_id (else NULL) exactly once a lease time until it is forgotten or pushed again,
+     * so that its record can be written. Lives in `arena`. */
     enum es_code (*lease)(struct job_queue *queue, const char *worker_id, int64_t lease_ms,
                           struct es_arena *arena, struct lease **ret_lease,
                           const char **ret_dead_job_id, struct es_err *reterr);
@@ -71,8 +71,8 @@ struct job_queue_ops {
     /* Handed back unharmed (shutdown): waits again at once, no attempt counted. */
     enum es_code (*release)(struct job_queue *queue, const struct lease *lease,
                             struct es_err *reterr);
-    /* The job has failed for good: no part of it is given out any more; other holders of its leases get
-     * ES_CANCELLED. */
+    /* The job has failed for good: no part of it is given out any more; other holders of its leases
+     * get ES_CANCELLED. */
     enum es_code (*bury)(struct job_queue *queue, const struct lease *lease, struct es_err *reterr);
 
     /* By anybody; a job that is not known is no error. */
@@ -98,8 +98,9 @@ struct job_queue_ops {
     /* The queue gives the sequence. */
     enum es_code (*event_append)(struct job_queue *queue, const struct event *event,
                                  struct es_err *reterr);
-    /* Events with a greater sequence than `after`, oldest first, of every user; `after` < 0: none, only
-     * *ret_last is told. *ret_last is the newest sequence there is. The newest EVENTS_KEPT are kept. */
+    /* Events with a greater sequence than `after`, oldest first, of every user; `after` < 0: none,
+     * only *ret_last is told. *ret_last is the newest sequence there is. The newest EVENTS_KEPT are
+     * kept. */
     enum es_code (*event_list)(struct job_queue *queue, int64_t after, size_t limit,
                                struct es_arena *arena, struct event **ret_events, size_t *ret_count,
                                int64_t *ret_last, struct es_err *reterr);

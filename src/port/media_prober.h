@@ -12,8 +12,8 @@ struct media_prober;
 struct media_prober_ops {
     const char *name;
     /* Thread-safe, blocks for at most some seconds. `filename_hint` may be NULL. ES_MEDIA
-     * unsupported_format (no media, or none that we read), media_empty (zero length), media_damaged;
-     * ES_UNAVAILABLE where no child could be had. */
+     * unsupported_format (no media, or none that we read), media_empty (zero length),
+     * media_damaged; ES_UNAVAILABLE where no child could be had. */
     enum es_code (*probe)(struct media_prober *prober, struct blob_reader *reader,
                           const char *filename_hint, struct es_arena *arena,
                           struct media_facts *ret_facts, struct es_err *reterr);

@@ -1,6 +1,6 @@
-/* What must last: accounts, media, jobs' records, shares. Every function blocks, is thread-safe, and may
- * fail with ES_UNAVAILABLE (the store is away) or ES_IO besides what its comment says. What is read lives
- * in `arena`. Lists are in the order that they say and end early only at `limit`. */
+/* What must last: accounts, media, jobs' records, shares. Every function blocks, is thread-safe,
+ * and may fail with ES_UNAVAILABLE (the store is away) or ES_IO besides what its comment says. What
+ * is read lives in `arena`. Lists are in the order that they say and end early only at `limit`. */
 #ifndef META_STORE_H
 #define META_STORE_H
 
@@ -23,13 +23,14 @@ enum media_sort { MEDIA_SORT_UNSET = 0, MEDIA_NEWEST, MEDIA_OLDEST, MEDIA_BY_NAM
 
 /* Which media: NULL, 0 and UNSET leave a condition out. */
 struct media_query {
-    const char *user_id;   /* required */
-    const char *text;      /* anywhere in file name, title, artist or album; letters of either case */
-    const char *type;      /* "audio" or "video" */
+    const char *user_id; /* required */
+    const char *text;    /* anywhere in file name, title, artist or album; letters of either case */
+    const char *type;    /* "audio" or "video" */
     enum media_status status;
-    enum media_sort sort;  /* UNSET is NEWEST */
-    const char *cursor;    /* what the page before returned; one that is none: ES_INVALID cursor_invalid */
-    size_t limit;          /* 1..META_LIST_MAX */
+    enum media_sort sort; /* UNSET is NEWEST */
+    const char
+        *cursor;  /* what the page before returned; one that is none: ES_INVALID cursor_invalid */
+    size_t limit; /* 1..META_LIST_MAX */
 };
 
 /* Which jobs, newest first. */
@@ -55,11 +56,11 @@ struct job_change {
     enum job_status status;    /* required; the state table decides */
     int64_t fence;             /* 0: a gateway's write, not fenced */
     int64_t output_size_bytes; /* with DONE */
-    int64_t at_ms;             /* becomes updated_at_ms, and started_at_ms or finished_at_ms where it fits */
-    const char *details;       /* NULL leaves it alone */
-    enum es_code error_code;   /* with FAILED */
+    int64_t at_ms; /* becomes updated_at_ms, and started_at_ms or finished_at_ms where it fits */
+    const char *details;     /* NULL leaves it alone */
+    enum es_code error_code; /* with FAILED */
     const char *error_word;
-    bool is_retry;             /* FAILED or CANCELLED -> ENQUEUED: attempts + 1, the old outcome erased */
+    bool is_retry; /* FAILED or CANCELLED -> ENQUEUED: attempts + 1, the old outcome erased */
 };
 
 struct meta_store_ops {
@@ -77,8 +78,8 @@ struct meta_store_ops {
     enum es_code (*user_by_username)(struct meta_store *store, const char *username,
                                      struct es_arena *arena, struct user **ret_user,
                                      struct es_err *reterr);
-    /* By username, those that begin with `prefix` ("" for all) and come after `after` (NULL: from the
-     * first). Passwords' hashes are left out. */
+    /* By username, those that begin with `prefix` ("" for all) and come after `after` (NULL: from
+     * the first). Passwords' hashes are left out. */
     enum es_code (*user_list)(struct meta_store *store, const char *prefix, const char *after,
                               size_t limit, struct es_arena *arena, struct user **ret_users,
                               size_t *ret_count, struct es_err *reterr);
@@ -119,10 +120,10 @@ struct meta_store_ops {
     enum es_code (*job_list)(struct meta_store *store, const struct job_query *query,
                              struct es_arena *arena, struct job **ret_jobs, size_t *ret_count,
                              const char **ret_next_cursor, struct es_err *reterr);
-    /* One atomic write. ES_NOT_FOUND job_not_found; ES_CONFLICT job_state where the state table or a
-     * greater fence forbids it. The same status again is allowed to the same or a greater fence. Also sets
-     * the media's status from all its jobs: PROCESSING while one is unfinished, else READY while one is
-     * done, else ERROR where the newest failed, else UPLOADED. */
+    /* One atomic write. ES_NOT_FOUND job_not_found; ES_CONFLICT job_state where the state table or
+     * a greater fence forbids it. The same status again is allowed to the same or a greater fence.
+     * Also sets the media's status from all its jobs: PROCESSING while one is unfinished, else
+     * READY while one is done, else ERROR where the newest failed, else UPLOADED. */
     enum es_code (*job_change)(struct meta_store *store, const char *id,
                                const struct job_change *change, struct es_err *reterr);
     /* With its shares; the media's status follows. ES_NOT_FOUND. */
@@ -134,8 +135,8 @@ struct meta_store_ops {
     /* ES_NOT_FOUND share_not_found */
     enum es_code (*share_remove)(struct meta_store *store, const char *media_id, const char *job_id,
                                  const char *recipient_id, struct es_err *reterr);
-    /* Those of one media (`media_id`), or those with one user (`recipient_id`), or both; oldest first,
-     * recipient_username filled. */
+    /* Those of one media (`media_id`), or those with one user (`recipient_id`), or both; oldest
+     * first, recipient_username filled. */
     enum es_code (*share_list)(struct meta_store *store, const char *media_id,
                                const char *recipient_id, struct es_arena *arena,
                                struct share **ret_shares, size_t *ret_count, struct es_err *reterr);

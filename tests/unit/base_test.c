@@ -20,7 +20,8 @@ static void error_carries_code_word_and_detail(void **state)
 {
     (void)state;
     struct es_err err = { 0 };
-    assert_int_equal(es_fail_word(&err, ES_CONFLICT, "username_taken", "'%s' exists", "ana"), ES_CONFLICT);
+    assert_int_equal(es_fail_word(&err, ES_CONFLICT, "username_taken", "'%s' exists", "ana"),
+                     ES_CONFLICT);
     assert_string_equal(err.word, "username_taken");
     assert_int_equal(es_wrap(&err, ES_IO, "register"), ES_CONFLICT);
     assert_string_equal(err.detail, "register: 'ana' exists");
@@ -84,8 +85,13 @@ static void times_round_trip_and_nonsense_is_refused(void **state)
     assert_true(es_time_parse("2025-11-18T11:35:00.1234567+01:00", &time_ms));
     es_time_format(time_ms, text);
     assert_string_equal(text, "2025-11-18T10:35:00.123Z");
-    const char *const wrong[] = { "", "2025", "2025-02-30T00:00:00Z", "2025-11-18 10:35:00Z",
-                                  "2025-11-18T10:35:00", "2025-11-18T25:00:00Z", "2025-11-18T10:35:00.Z",
+    const char *const wrong[] = { "",
+                                  "2025",
+                                  "2025-02-30T00:00:00Z",
+                                  "2025-11-18 10:35:00Z",
+                                  "2025-11-18T10:35:00",
+                                  "2025-11-18T25:00:00Z",
+                                  "2025-11-18T10:35:00.Z",
                                   "2025-11-18T10:35:00Zx" };
     for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)
         assert_false(es_time_parse(wrong[i], &time_ms));
@@ -204,12 +210,15 @@ static void metrics_count_by_label_and_bucket(void **state)
 {
     (void)state;
     es_auto(es_metrics) metrics = es_metrics_open();
-    struct es_metric *requests = es_metric_define(
-        metrics, &(struct es_metric_desc){ .name = "requests_total", .help = "h",
-                                           .kind = ES_METRIC_COUNTER, .labels = { "method" } });
+    struct es_metric *requests =
+        es_metric_define(metrics, &(struct es_metric_desc){ .name = "requests_total",
+                                                            .help = "h",
+                                                            .kind = ES_METRIC_COUNTER,
+                                                            .labels = { "method" } });
     struct es_metric *seconds = es_metric_define(
-        metrics, &(struct es_metric_desc){ .name = "seconds", .help = "h",
-                                           .kind = ES_METRIC_HISTOGRAM, .buckets = { 0.1, 1 } });
+        metrics,
+        &(struct es_metric_desc){
+            .name = "seconds", .help = "h", .kind = ES_METRIC_HISTOGRAM, .buckets = { 0.1, 1 } });
     es_metric_add(requests, (const char *[]){ "POST" }, 1);
     es_metric_add(requests, (const char *[]){ "GET" }, 2);
     es_metric_add(requests, (const char *[]){ "GET" }, 1);
