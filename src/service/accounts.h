@@ -1,5 +1,5 @@
-/* Accounts and sessions. A session is a signed token that its user carries; what the store keeps of it is
- * only that it was revoked. */
+/* Accounts and sessions. A session is a signed token that its user carries; what the store keeps of
+ * it is only that it was revoked. */
 #ifndef ACCOUNTS_H
 #define ACCOUNTS_H
 
@@ -12,8 +12,9 @@ struct session {
     struct caller caller;
 };
 
-/* ES_INVALID username_invalid or password_invalid, ES_CONFLICT username_taken (HTTP 400, as the reference
- * has it), ES_LIMIT too_many_logins. Blocks for a password hash: not for a thread that serves others. */
+/* ES_INVALID username_invalid or password_invalid, ES_CONFLICT username_taken (HTTP 400, as the
+ * reference has it), ES_LIMIT too_many_logins. Blocks for a password hash: not for a thread that
+ * serves others. */
 ES_CHECK enum es_code accounts_register(struct service_context *context, const char *username,
                                         const char *password, struct es_arena *arena,
                                         struct user **ret_user, struct es_err *reterr);
@@ -24,8 +25,9 @@ ES_CHECK enum es_code accounts_login(struct service_context *context, const char
                                      const char *password, struct es_arena *arena,
                                      struct session *ret_session, struct es_err *reterr);
 
-/* Who carries this token: signature, expiry, revocation, and that the account is still there are asked each
- * time, so that a logout holds at once on every gateway. ES_UNAUTHENTICATED token_invalid. */
+/* Who carries this token: signature, expiry, revocation, and that the account is still there are
+ * asked each time, so that a logout holds at once on every gateway. ES_UNAUTHENTICATED
+ * token_invalid. */
 ES_CHECK enum es_code accounts_authenticate(struct service_context *context, const char *token,
                                             struct es_arena *arena, struct caller *ret_caller,
                                             struct es_err *reterr);
@@ -51,9 +53,9 @@ ES_CHECK enum es_code accounts_set_password(struct service_context *context, con
 ES_CHECK enum es_code accounts_delete(struct service_context *context, const char *user_id,
                                       struct es_err *reterr);
 
-/* Everyone but the caller whose name begins with `prefix` (NULL: all), by name, after `after` (a username,
- * or NULL); at most `limit` (1..META_LIST_MAX). *ret_next is the `after` of the next page, or NULL. Only
- * ids and names are filled. */
+/* Everyone but the caller whose name begins with `prefix` (NULL: all), by name, after `after` (a
+ * username, or NULL); at most `limit` (1..META_LIST_MAX). *ret_next is the `after` of the next
+ * page, or NULL. Only ids and names are filled. */
 ES_CHECK enum es_code accounts_list(struct service_context *context, const struct caller *caller,
                                     const char *prefix, const char *after, size_t limit,
                                     struct es_arena *arena, struct user **ret_users,

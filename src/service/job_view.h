@@ -9,11 +9,12 @@
 
 struct job_view {
     const struct job *job;
-    struct job_live live; /* is_known false: the queue says nothing of it (done, failed, cancelled, away) */
+    struct job_live
+        live; /* is_known false: the queue says nothing of it (done, failed, cancelled, away) */
 };
 
-/* Adds the queue's part to a record that is not final. A queue that is away leaves it out: the record
- * alone is still an answer. Fails with ES_IO only. */
+/* Adds the queue's part to a record that is not final. A queue that is away leaves it out: the
+ * record alone is still an answer. Fails with ES_IO only. */
 ES_CHECK enum es_code job_view_make(struct service_context *context, const struct job *job,
                                     struct es_arena *arena, struct job_view *ret_view,
                                     struct es_err *reterr);

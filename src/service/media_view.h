@@ -22,7 +22,8 @@ ES_CHECK enum es_code media_view_make(struct service_context *context, const str
 /* The caller owns the value. */
 json_t *media_view_json(const struct media_view *view, enum language language);
 
-/* An item of GET /media/shared-with-me: media_id, owner_id, original_filename, jobs, shared_with, shares. */
+/* An item of GET /media/shared-with-me: media_id, owner_id, original_filename, jobs, shared_with,
+ * shares. */
 json_t *shared_item_json(const struct media_view *view, enum language language);
 
 #endif

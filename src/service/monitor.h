@@ -5,7 +5,7 @@
 #include "service/service.h"
 #include "wire/json.h"
 
-#define NODE_ONLINE_MS 15000     /* a heartbeat younger than this is a node that is online */
+#define NODE_ONLINE_MS     15000  /* a heartbeat younger than this is a node that is online */
 #define NODE_REMEMBERED_MS 600000 /* one older than this is not spoken of any more */
 
 /* GET /monitor/summary, with the reference's members. The caller owns *ret_summary. */
@@ -15,8 +15,8 @@ ES_CHECK enum es_code monitor_summary(struct service_context *context, const str
 /* This gateway's heartbeat; every five seconds or so. */
 ES_CHECK enum es_code monitor_gateway_beat(struct service_context *context, struct es_err *reterr);
 
-/* Sets the gauges that are only known when asked for (queue length, machine figures); before /metrics is
- * written. `service` is the label of the machine's figures: "api", "worker_a". */
+/* Sets the gauges that are only known when asked for (queue length, machine figures); before
+ * /metrics is written. `service` is the label of the machine's figures: "api", "worker_a". */
 ES_CHECK enum es_code monitor_refresh_metrics(struct service_context *context, const char *service,
                                               struct es_err *reterr);
 

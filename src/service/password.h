@@ -1,6 +1,7 @@
-/* Passwords: hashed by Argon2id (RFC 9106, libsodium), each on one of a few threads of their own, so that a
- * flood of logins costs a bounded share of the machine. passlib's `$pbkdf2-sha256$rounds$salt$hash` (its
- * "adapted base64": '.' for '+', no padding) verifies too, and asks to be replaced. */
+/* Passwords: hashed by Argon2id (RFC 9106, libsodium), each on one of a few threads of their own,
+ * so that a flood of logins costs a bounded share of the machine. passlib's
+ * `$pbkdf2-sha256$rounds$salt$hash` (its "adapted base64": '.' for '+', no padding) verifies too,
+ * and asks to be replaced. */
 #ifndef PASSWORD_H
 #define PASSWORD_H
 
@@ -30,15 +31,15 @@ ES_CHECK enum es_code password_pool_open(const struct password_settings *setting
 void password_pool_close(struct password_pool *pool);
 ES_DEFINE_AUTO(password_pool, password_pool_close);
 
-/* Both block until one of the pool's threads has done it. ES_LIMIT too_many_logins where too many wait;
- * ES_NO_MEMORY where the hash's memory cannot be had. */
+/* Both block until one of the pool's threads has done it. ES_LIMIT too_many_logins where too many
+ * wait; ES_NO_MEMORY where the hash's memory cannot be had. */
 ES_CHECK enum es_code password_hash(struct password_pool *pool, const char *password,
                                     char ret_hash[static PASSWORD_HASH_SIZE],
                                     struct es_err *reterr);
 
-/* Whether `password` is the one behind `hash`. `hash` NULL (no such user, or one without a password) costs
- * the same time and is never right. Where the password is right and the hash is of an older kind or
- * cost, `ret_new_hash` gets one to keep in its place; else "". */
+/* Whether `password` is the one behind `hash`. `hash` NULL (no such user, or one without a
+ * password) costs the same time and is never right. Where the password is right and the hash is of
+ * an older kind or cost, `ret_new_hash` gets one to keep in its place; else "". */
 ES_CHECK enum es_code password_check_hash(struct password_pool *pool, const char *hash,
                                           const char *password, bool *ret_is_right,
                                           char ret_new_hash[static PASSWORD_HASH_SIZE],

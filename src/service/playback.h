@@ -1,9 +1,10 @@
-/* Playing: who may, and which bytes. Public media play for whoever knows media and job; signed media for their
- * owner, for recipients of the job, and by signed links. A change of policy, an unshare and a revocation hold
- * from the next request on, segments included. */
+/* Playing: who may, and which bytes. Public media play for whoever knows media and job; signed
+ * media for their owner, for recipients of the job, and by signed links. A change of policy, an
+ * unshare and a revocation hold from the next request on, segments included. */
 #ifndef PLAYBACK_H
 #define PLAYBACK_H
 
+#include "base/es_buf.h"
 #include "service/service.h"
 #include "service/signed_link.h"
 
@@ -25,15 +26,16 @@ struct playback {
 };
 
 /* GET /media/{id}/stream. An HLS job plays from its first segment on, its playlist's entries under
- * "/hls/LINK/" with a link of its own; others when done. ES_NOT_FOUND media_not_found, job_not_found,
- * no_finished_job, blob_not_found; ES_INVALID job_not_finished, or field_missing where only the owner may
- * leave job_id out; ES_UNAUTHENTICATED where credentials would help; ES_FORBIDDEN, or link_invalid. */
+ * "/hls/LINK/" with a link of its own; others when done. ES_NOT_FOUND media_not_found,
+ * job_not_found, no_finished_job, blob_not_found; ES_INVALID job_not_finished, or field_missing
+ * where only the owner may leave job_id out; ES_UNAUTHENTICATED where credentials would help;
+ * ES_FORBIDDEN, or link_invalid. */
 ES_CHECK enum es_code playback_open(struct service_context *context,
                                     const struct playback_request *request, struct es_arena *arena,
                                     struct playback *ret_playback, struct es_err *reterr);
 
-/* GET /hls/{link}/{file}: any object of the link's job (an HLS one), or one of its playlists. ES_FORBIDDEN
- * link_invalid; ES_NOT_FOUND not_found for a file that is not there (yet). */
+/* GET /hls/{link}/{file}: any object of the link's job (an HLS one), or one of its playlists.
+ * ES_FORBIDDEN link_invalid; ES_NOT_FOUND not_found for a file that is not there (yet). */
 ES_CHECK enum es_code playback_open_hls(struct service_context *context, const char *link,
                                         const char *file, struct es_arena *arena,
                                         struct playback *ret_playback, struct es_err *reterr);
@@ -44,10 +46,10 @@ struct shared_link {
     int64_t expires_at_ms;
 };
 
-/* GET /media/{id}/share: a link that needs no credentials, for the media's owner. `job_id` NULL: the newest
- * finished job. `base_url` is where clients reach us ("https://music.example"), without a slash at its end.
- * ES_NOT_FOUND media_not_found, job_not_found, no_finished_job; ES_INVALID job_not_finished; ES_FORBIDDEN for a
- * recipient. */
+/* GET /media/{id}/share: a link that needs no credentials, for the media's owner. `job_id` NULL:
+ * the newest finished job. `base_url` is where clients reach us ("https://music.example"), without
+ * a slash at its end. ES_NOT_FOUND media_not_found, job_not_found, no_finished_job; ES_INVALID
+ * job_not_finished; ES_FORBIDDEN for a recipient. */
 ES_CHECK enum es_code playback_share_link(struct service_context *context,
                                           const struct caller *caller, const char *media_id,
                                           const char *job_id, const char *base_url,
@@ -61,8 +63,8 @@ ES_CHECK enum es_code playback_revoke_links(struct service_context *context,
 
 /* ---- private to src/service, for its tests ---- */
 
-/* Puts `prefix` before every address of a playlist (RFC 8216: lines, and URI attributes), but for those
- * that are absolute. */
+/* Puts `prefix` before every address of a playlist (RFC 8216: lines, and URI attributes), but for
+ * those that are absolute. */
 void playlist_prefix_names(const char *text, const char *prefix, struct es_buf *buf);
 
 #endif

@@ -1,7 +1,7 @@
-/* What every use case needs: the ports, the settings, and the little state that a process keeps beside
- * them (password threads, who was seen lately, machine figures). One context serves a whole process; every
- * function of src/service that takes it is thread-safe and blocks as long as the ports behind it do.
- * Results live in the arena that was handed in. Services log nothing. */
+/* What every use case needs: the ports, the settings, and the little state that a process keeps
+ * beside them (password threads, who was seen lately, machine figures). One context serves a whole
+ * process; every function of src/service that takes it is thread-safe and blocks as long as the
+ * ports behind it do. Results live in the arena that was handed in. Services log nothing. */
 #ifndef SERVICE_H
 #define SERVICE_H
 
@@ -22,15 +22,15 @@
 #define UNFINISHED_JOBS_MAX META_LIST_MAX
 
 struct service_settings {
-    const char *const *jwt_keys; /* the first signs, all verify; at least one, none empty */
-    size_t jwt_key_count;        /* 1..JWT_KEYS_MAX */
-    int64_t token_lifetime_ms;   /* > 0; ACCESS_TOKEN_EXPIRE_MINUTES */
-    int64_t link_lifetime_ms;    /* > 0; of a signed link that was asked for */
+    const char *const *jwt_keys;   /* the first signs, all verify; at least one, none empty */
+    size_t jwt_key_count;          /* 1..JWT_KEYS_MAX */
+    int64_t token_lifetime_ms;     /* > 0; ACCESS_TOKEN_EXPIRE_MINUTES */
+    int64_t link_lifetime_ms;      /* > 0; of a signed link that was asked for */
     enum playback_policy playback; /* of new media; PLAYBACK_POLICY */
-    int64_t upload_bytes_max;    /* > 0 */
-    int unfinished_jobs_max;     /* of one user; 1..UNFINISHED_JOBS_MAX */
-    const char *queue_name;      /* "convert"; what the monitor and the metrics call the queue */
-    const char *node_id;         /* this process in the fleet: "api", "worker_a" */
+    int64_t upload_bytes_max;      /* > 0 */
+    int unfinished_jobs_max;       /* of one user; 1..UNFINISHED_JOBS_MAX */
+    const char *queue_name;        /* "convert"; what the monitor and the metrics call the queue */
+    const char *node_id;           /* this process in the fleet: "api", "worker_a" */
     const char *version;
     struct password_settings password;
 };

@@ -5,8 +5,9 @@
 #include "service/media_view.h"
 #include "service/service.h"
 
-/* Owner only. Sharing twice is one share. ES_NOT_FOUND media_not_found, user_not_found; ES_FORBIDDEN for a
- * recipient; ES_INVALID share_with_oneself, job_foreign (also for a job that does not exist). */
+/* Owner only. Sharing twice is one share. ES_NOT_FOUND media_not_found, user_not_found;
+ * ES_FORBIDDEN for a recipient; ES_INVALID share_with_oneself, job_foreign (also for a job that
+ * does not exist). */
 ES_CHECK enum es_code sharing_add(struct service_context *context, const struct caller *caller,
                                   const char *media_id, const char *job_id, const char *username,
                                   struct es_arena *arena, struct share **ret_share,
@@ -18,8 +19,8 @@ ES_CHECK enum es_code sharing_remove(struct service_context *context, const stru
                                      const char *media_id, const char *job_id, const char *username,
                                      struct es_arena *arena, struct es_err *reterr);
 
-/* What others share with the caller, by the age of each media's first share. Each view holds only the jobs
- * shared with the caller, and only the caller's own shares. */
+/* What others share with the caller, by the age of each media's first share. Each view holds only
+ * the jobs shared with the caller, and only the caller's own shares. */
 ES_CHECK enum es_code sharing_list_with_me(struct service_context *context,
                                            const struct caller *caller, struct es_arena *arena,
                                            struct media_view **ret_views, size_t *ret_count,

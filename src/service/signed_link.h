@@ -1,6 +1,6 @@
-/* Signed links: text that lets its bearer play one job of one media until it expires or is revoked. Its
- * form is base64url(claims) "." base64url(HMAC-SHA256) under a key derived from the token keys, so keys rotate
- * together. Pure; what a link means is playback.h's. */
+/* Signed links: text that lets its bearer play one job of one media until it expires or is revoked.
+ * Its form is base64url(claims) "." base64url(HMAC-SHA256) under a key derived from the token keys,
+ * so keys rotate together. Pure; what a link means is playback.h's. */
 #ifndef SIGNED_LINK_H
 #define SIGNED_LINK_H
 
@@ -11,7 +11,8 @@
 
 #define SIGNED_LINK_BYTES_MAX 512
 
-/* On whose account the bearer may play; asked again at every use, so that a change holds at once. */
+/* On whose account the bearer may play; asked again at every use, so that a change holds at once.
+ */
 enum link_ground {
     LINK_GROUND_UNSET = 0,
     LINK_BEARER, /* the link itself is enough: the owner gave it out */

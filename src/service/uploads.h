@@ -1,6 +1,6 @@
 /* One upload: bytes go straight into the blob store while their SHA-256 is computed, whatever their
- * number; then they are probed, and only what is media gets a record. An upload belongs to one thread at
- * a time. */
+ * number; then they are probed, and only what is media gets a record. An upload belongs to one
+ * thread at a time. */
 #ifndef UPLOADS_H
 #define UPLOADS_H
 
@@ -22,9 +22,9 @@ ES_CHECK enum es_code upload_write(struct upload *upload, const void *bytes, siz
 
 int64_t upload_size_bytes(const struct upload *upload);
 
-/* Makes the media exist. The upload is gone afterwards, on failure too, and then nothing is left behind.
- * ES_MEDIA media_empty, unsupported_format, media_damaged; ES_UNAUTHENTICATED token_invalid where the
- * account was deleted meanwhile. Blocks for the probe (some seconds at most). */
+/* Makes the media exist. The upload is gone afterwards, on failure too, and then nothing is left
+ * behind. ES_MEDIA media_empty, unsupported_format, media_damaged; ES_UNAUTHENTICATED token_invalid
+ * where the account was deleted meanwhile. Blocks for the probe (some seconds at most). */
 ES_CHECK enum es_code upload_finish(struct upload *upload, struct es_arena *arena,
                                     struct media_view *ret_view, struct es_err *reterr);
 

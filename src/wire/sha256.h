@@ -1,4 +1,5 @@
-/* SHA-256 as bytes stream by, and HMAC-SHA-256 (RFC 2104), over OpenSSL. One sum belongs to one thread. */
+/* SHA-256 as bytes stream by, and HMAC-SHA-256 (RFC 2104), over OpenSSL. One sum belongs to one
+ * thread. */
 #ifndef SHA256_H
 #define SHA256_H
 
@@ -7,7 +8,7 @@
 
 #include "base/es_auto.h"
 
-#define SHA256_SIZE 32
+#define SHA256_SIZE     32
 #define SHA256_HEX_SIZE 65 /* with the zero byte */
 
 struct sha256;
