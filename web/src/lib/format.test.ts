@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  formatBytes,
+  formatClock,
+  formatDate,
+  formatPercent,
+  formatSpeed,
+  formatTimeLeft,
+  outputFilename,
+} from './format';
+
+test('bytes take the largest unit that fits, in the language\'s own decimals', () => {
+  assert.equal(formatBytes(0, 'en'), '0 B');
+  assert.equal(formatBytes(999, 'en'), '999 B');
+  assert.equal(formatBytes(1536, 'en'), '1.5 KB');
+  assert.equal(formatBytes(1536, 'es'), '1,5 KB');
+  assert.equal(formatBytes(5 * 1024 * 1024, 'en'), '5 MB');
+  assert.equal(formatBytes(3.25 * 1024 ** 3, 'en'), '3.3 GB');
+  assert.equal(formatBytes(-1, 'en'), '0 B');
+});
+
+test('a clock shows hours only where there are some', () => {
+  assert.equal(formatClock(0), '0:00');
+  assert.equal(formatClock(65.9), '1:05');
+  assert.equal(formatClock(3661), '1:01:01');
+  assert.equal(formatClock(Number.POSITIVE_INFINITY), '–:––');
+  assert.equal(formatClock(undefined), '–:––');
+  assert.equal(formatClock(null), '–:––');
+});
+
+test('the time left is rounded up and never nought', () => {
+  assert.equal(formatTimeLeft(0), '1 s');
+  assert.equal(formatTimeLeft(4.2), '5 s');
+  assert.equal(formatTimeLeft(61), '2 min');
+  assert.equal(formatTimeLeft(3600), '1 h');
+  assert.equal(formatTimeLeft(4000), '1 h 7 min');
+});
+
+test('a hundred percent means complete', () => {
+  assert.equal(formatPercent(0, 'en'), '0%');
+  assert.equal(formatPercent(0.29, 'en'), '29%');
+  assert.equal(formatPercent(0.999, 'en'), '99%');
+  assert.equal(formatPercent(1, 'en'), '100%');
+  assert.equal(formatPercent(7, 'en'), '100%');
+});
+
+test('speed is a multiple of real time', () => {
+  assert.equal(formatSpeed(1, 'en'), '1×');
+  assert.equal(formatSpeed(12.34, 'es'), '12,3×');
+  assert.equal(formatSpeed(212.7, 'en'), '213×');
+});
+
+test('a date that is none is empty', () => {
+  assert.equal(formatDate('2025-11-18T10:35:00.123Z', 'en'), 'Nov 18, 2025');
+  assert.equal(formatDate('soon', 'en'), '');
+});
+
+test('an output is named after its source', () => {
+  assert.equal(outputFilename('Song.flac', 'mp3'), 'Song.mp3');
+  assert.equal(outputFilename('no extension', 'mp4'), 'no extension.mp4');
+  assert.equal(outputFilename('.hidden', 'mp3'), '.hidden.mp3');
+  assert.equal(outputFilename('a.b.mkv', 'mp4'), 'a.b.mp4');
+});

@@ -1,0 +1,94 @@
+/* Keeps the state true to the server: events while the line stands, polling while it does not. */
+import { signal } from '@preact/signals';
+import { EVENTS_ADDRESS } from '../api';
+import type { Job, Media } from '../api';
+import { showMessage } from '../ui/toast';
+import { t } from '../i18n';
+import {
+  activeJobs,
+  applyJob,
+  applyMedia,
+  forgetMedia,
+  refreshJobs,
+  refreshLibrary,
+  refreshShared,
+} from './store';
+
+const POLL_BUSY_MS = 2000;
+const POLL_IDLE_MS = 15_000;
+/** After the server refused the event stream (rather than only losing it), ask again this often. */
+const REOPEN_MS = 30_000;
+
+export const isLive = signal(false);
+
+function parse<Data>(event: Event): Data {
+  return JSON.parse((event as MessageEvent<string>).data) as Data;
+}
+
+function onMedia(event: Event): void {
+  const news = parse<Media & { deleted?: boolean }>(event);
+  if (news.deleted) {
+    forgetMedia(news.id);
+  } else {
+    applyMedia(news);
+  }
+}
+
+function onShare(): void {
+  void refreshShared();
+  showMessage(t('shared.news'));
+}
+
+/** Starts for as long as the document lives. */
+export function startLive(): void {
+  let source: EventSource | null = null;
+  let timer = 0;
+
+  function poll(): void {
+    window.clearTimeout(timer);
+    timer = window.setTimeout(
+      () => {
+        void (activeJobs.value ? refreshJobs() : refreshLibrary()).finally(() => {
+          if (!isLive.value) {
+            poll();
+          }
+        });
+      },
+      activeJobs.value ? POLL_BUSY_MS : POLL_IDLE_MS,
+    );
+  }
+
+  function open(): void {
+    source = new EventSource(EVENTS_ADDRESS);
+    source.addEventListener('job', (event) => applyJob(parse<Job>(event)));
+    source.addEventListener('media', onMedia);
+    source.addEventListener('share', onShare);
+    source.addEventListener('open', () => {
+      window.clearTimeout(timer);
+      isLive.value = true;
+      /* Whatever happened while the line was down is in the lists. */
+      void refreshLibrary();
+    });
+    source.addEventListener('error', () => {
+      isLive.value = false;
+      poll();
+      if (source?.readyState === EventSource.CLOSED) {
+        window.setTimeout(open, REOPEN_MS);
+      }
+    });
+  }
+
+  /* A new conversion should not wait for the slow beat that was set when nothing ran. */
+  activeJobs.subscribe(() => {
+    if (!isLive.value) {
+      poll();
+    }
+  });
+  open();
+  window.addEventListener('pagehide', () => source?.close());
+  window.addEventListener('pageshow', (event) => {
+    if (event.persisted) {
+      open();
+    }
+  });
+}
