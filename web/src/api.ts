@@ -44,6 +44,7 @@ export interface Share {
 
 export interface Media {
   id: string;
+  user_id: string;
   original_filename: string;
   original_size_bytes: number;
   created_at: string;

@@ -7,17 +7,21 @@ import {
   formatPercent,
   formatSpeed,
   formatTimeLeft,
+  joinFacts,
   outputFilename,
 } from './format';
 
+/* Numbers and units are tied by no-break spaces; here they are compared as plain ones. */
+const plain = (text: string) => text.replaceAll('\u00a0', ' ');
+
 test('bytes take the largest unit that fits, in the language\'s own decimals', () => {
-  assert.equal(formatBytes(0, 'en'), '0 B');
-  assert.equal(formatBytes(999, 'en'), '999 B');
-  assert.equal(formatBytes(1536, 'en'), '1.5 KB');
-  assert.equal(formatBytes(1536, 'es'), '1,5 KB');
-  assert.equal(formatBytes(5 * 1024 * 1024, 'en'), '5 MB');
-  assert.equal(formatBytes(3.25 * 1024 ** 3, 'en'), '3.3 GB');
-  assert.equal(formatBytes(-1, 'en'), '0 B');
+  assert.equal(plain(formatBytes(0, 'en')), '0 B');
+  assert.equal(plain(formatBytes(999, 'en')), '999 B');
+  assert.equal(plain(formatBytes(1536, 'en')), '1.5 KB');
+  assert.equal(plain(formatBytes(1536, 'es')), '1,5 KB');
+  assert.equal(plain(formatBytes(5 * 1024 * 1024, 'en')), '5 MB');
+  assert.equal(plain(formatBytes(3.25 * 1024 ** 3, 'en')), '3.3 GB');
+  assert.equal(plain(formatBytes(-1, 'en')), '0 B');
 });
 
 test('a clock shows hours only where there are some', () => {
@@ -30,11 +34,11 @@ test('a clock shows hours only where there are some', () => {
 });
 
 test('the time left is rounded up and never nought', () => {
-  assert.equal(formatTimeLeft(0), '1 s');
-  assert.equal(formatTimeLeft(4.2), '5 s');
-  assert.equal(formatTimeLeft(61), '2 min');
-  assert.equal(formatTimeLeft(3600), '1 h');
-  assert.equal(formatTimeLeft(4000), '1 h 7 min');
+  assert.equal(plain(formatTimeLeft(0)), '1 s');
+  assert.equal(plain(formatTimeLeft(4.2)), '5 s');
+  assert.equal(plain(formatTimeLeft(61)), '2 min');
+  assert.equal(plain(formatTimeLeft(3600)), '1 h');
+  assert.equal(plain(formatTimeLeft(4000)), '1 h 7 min');
 });
 
 test('a hundred percent means complete', () => {
@@ -61,4 +65,8 @@ test('an output is named after its source', () => {
   assert.equal(outputFilename('no extension', 'mp4'), 'no extension.mp4');
   assert.equal(outputFilename('.hidden', 'mp3'), '.hidden.mp3');
   assert.equal(outputFilename('a.b.mkv', 'mp4'), 'a.b.mp4');
+});
+
+test('facts in a row leave out what is not known', () => {
+  assert.equal(plain(joinFacts(['0:40', '', undefined, null, false, '5 MB'])), '0:40 · 5 MB');
 });

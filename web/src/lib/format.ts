@@ -1,5 +1,7 @@
 /* Numbers and times as people read them. Pure: the language is a parameter. */
 
+/* A number and its unit stay on one line. */
+const NO_BREAK = '\u00a0';
 const SIZE_UNITS = ['B', 'KB', 'MB', 'GB', 'TB'] as const;
 
 /** 1536 -> "1.5 KB". Decimal places only where they say something. */
@@ -12,7 +14,7 @@ export function formatBytes(bytes: number, language: string): string {
   }
   const digits = unit === 0 || value >= 100 ? 0 : 1;
   const text = new Intl.NumberFormat(language, { maximumFractionDigits: digits }).format(value);
-  return `${text} ${SIZE_UNITS[unit]}`;
+  return `${text}${NO_BREAK}${SIZE_UNITS[unit]}`;
 }
 
 /** A position or a length: 65 -> "1:05", 3661 -> "1:01:01". Unknown lengths give "–:––". */
@@ -31,14 +33,15 @@ export function formatClock(seconds: number | null | undefined): string {
 export function formatTimeLeft(seconds: number): string {
   const whole = Math.max(1, Math.ceil(seconds));
   if (whole < 60) {
-    return `${whole} s`;
+    return `${whole}${NO_BREAK}s`;
   }
   const minutes = Math.ceil(whole / 60);
   if (minutes < 60) {
-    return `${minutes} min`;
+    return `${minutes}${NO_BREAK}min`;
   }
   const rest = minutes % 60;
-  return rest === 0 ? `${minutes / 60} h` : `${Math.floor(minutes / 60)} h ${rest} min`;
+  const hours = `${Math.floor(minutes / 60)}${NO_BREAK}h`;
+  return rest === 0 ? hours : `${hours}${NO_BREAK}${rest}${NO_BREAK}min`;
 }
 
 /** Progress 0..1 -> "0%".."100%"; 100 only when it is really complete. */
@@ -60,6 +63,11 @@ export function formatDate(timestamp: string, language: string): string {
     return '';
   }
   return new Intl.DateTimeFormat(language, { dateStyle: 'medium' }).format(date);
+}
+
+/** Facts in a row, the dot kept with what stands before it: "5 MB · 0:40". What is empty is left out. */
+export function joinFacts(facts: readonly (string | number | null | undefined | false)[]): string {
+  return facts.filter(Boolean).join(`${NO_BREAK}· `);
 }
 
 /** A file name for a conversion: "Song.flac" and "mp3" -> "Song.mp3". */

@@ -27,6 +27,7 @@ const job = (fields: Partial<Job> = {}): Job => ({
 
 const media = (fields: Partial<Media> = {}): Media => ({
   id: 'm1',
+  user_id: 'u1',
   original_filename: 'a.flac',
   original_size_bytes: 1,
   created_at: '2025-01-01T00:00:00.000Z',

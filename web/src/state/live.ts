@@ -8,10 +8,12 @@ import {
   activeJobs,
   applyJob,
   applyMedia,
+  forgetJob,
   forgetMedia,
   refreshJobs,
   refreshLibrary,
   refreshShared,
+  user,
 } from './store';
 
 const POLL_BUSY_MS = 2000;
@@ -25,18 +27,41 @@ function parse<Data>(event: Event): Data {
   return JSON.parse((event as MessageEvent<string>).data) as Data;
 }
 
-function onMedia(event: Event): void {
-  const news = parse<Media & { deleted?: boolean }>(event);
-  if (news.deleted) {
-    forgetMedia(news.id);
+/** What is told of a thing that is gone. */
+interface Gone {
+  deleted: true;
+  id?: string;
+  media_id?: string;
+  job_id?: string;
+}
+
+function isGone(news: object): news is Gone {
+  return 'deleted' in news && news.deleted === true;
+}
+
+function onJob(event: Event): void {
+  const news = parse<Job | Gone>(event);
+  if (isGone(news)) {
+    forgetJob(news.media_id ?? '', news.job_id ?? '');
   } else {
+    applyJob(news);
+  }
+}
+
+function onMedia(event: Event): void {
+  const news = parse<Media | Gone>(event);
+  if (isGone(news)) {
+    forgetMedia(news.id ?? news.media_id ?? '');
+  } else if (news.user_id === user.value?.id) {
     applyMedia(news);
   }
 }
 
-function onShare(): void {
+function onShare(event: Event): void {
   void refreshShared();
-  showMessage(t('shared.news'));
+  if (!isGone(parse<object>(event))) {
+    showMessage(t('shared.news'));
+  }
 }
 
 /** Starts for as long as the document lives. */
@@ -60,7 +85,7 @@ export function startLive(): void {
 
   function open(): void {
     source = new EventSource(EVENTS_ADDRESS);
-    source.addEventListener('job', (event) => applyJob(parse<Job>(event)));
+    source.addEventListener('job', onJob);
     source.addEventListener('media', onMedia);
     source.addEventListener('share', onShare);
     source.addEventListener('open', () => {

@@ -83,6 +83,10 @@ export function applyMedia(media: Media): void {
   library.value = reduce.applyMedia(library.value, media);
 }
 
+export function forgetJob(media_id: string, job_id: string): void {
+  library.value = reduce.removeJob(library.value, media_id, job_id);
+}
+
 export function forgetMedia(media_id: string): void {
   library.value = reduce.removeMedia(library.value, media_id);
 }
@@ -112,7 +116,7 @@ export async function retryJob(job: Job): Promise<void> {
 export async function deleteJob(job: Job): Promise<boolean> {
   const is_done = await attempt(() => api.deleteJob(job.job_id));
   if (is_done) {
-    library.value = reduce.removeJob(library.value, job.media_id, job.job_id);
+    forgetJob(job.media_id, job.job_id);
   }
   return is_done;
 }

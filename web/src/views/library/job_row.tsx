@@ -7,6 +7,7 @@ import {
   formatPercent,
   formatSpeed,
   formatTimeLeft,
+  joinFacts,
   outputFilename,
 } from '../../lib/format';
 import { isActive, isPlayable } from '../../state/library';
@@ -31,7 +32,7 @@ function activeDetail(job: Job): string {
   if (typeof job.eta_seconds === 'number' && job.eta_seconds >= 0) {
     parts.push(t('job.eta', { time: formatTimeLeft(job.eta_seconds) }));
   }
-  return parts.join(' · ');
+  return joinFacts(parts);
 }
 
 function jobDetail(job: Job): string {
@@ -79,14 +80,24 @@ export function JobRow({ job, media }: { job: Job; media: Media }) {
           </button>
         )}
         {is_active && (
-          <button type="button" class="button button-small" onClick={() => cancelJob(job)}>
+          <button
+            type="button"
+            class="button button-small"
+            aria-label={t('job.cancel_label', { target })}
+            onClick={() => cancelJob(job)}
+          >
             {t('common.cancel')}
           </button>
         )}
         {(job.status === 'failed' || job.status === 'cancelled') && (
-          <button type="button" class="button button-small" onClick={() => retryJob(job)}>
+          <button
+            type="button"
+            class="button button-small"
+            aria-label={t('job.retry_label', { target })}
+            onClick={() => retryJob(job)}
+          >
             <Icon name="retry" />
-            {t('common.retry')}
+            <span class="wide-only">{t('common.retry')}</span>
           </button>
         )}
         {!is_active && (

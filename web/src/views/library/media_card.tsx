@@ -2,7 +2,7 @@
 import { originalAddress } from '../../api';
 import type { Media, Target } from '../../api';
 import { language, t } from '../../i18n';
-import { formatBytes, formatClock, formatDate } from '../../lib/format';
+import { formatBytes, formatClock, formatDate, joinFacts } from '../../lib/format';
 import { hasAudio, isActive, isVideo, mediaTitle, sortedJobs } from '../../state/library';
 import { convert, deleteMedia, renameMedia } from '../../state/store';
 import { askForText, askToConfirm } from '../../ui/ask';
@@ -38,7 +38,7 @@ function mediaDetail(media: Media): string {
   }
   parts.push(formatBytes(media.original_size_bytes, language));
   parts.push(formatDate(media.created_at, language));
-  return parts.filter(Boolean).join(' · ');
+  return joinFacts(parts);
 }
 
 async function rename(media: Media): Promise<void> {

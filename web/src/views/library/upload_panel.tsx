@@ -1,7 +1,7 @@
 /* Choose or drop files; those on their way with their progress. */
 import { useEffect, useState } from 'preact/hooks';
 import { language, t } from '../../i18n';
-import { formatBytes, formatPercent, formatTimeLeft } from '../../lib/format';
+import { formatBytes, formatPercent, formatTimeLeft, joinFacts } from '../../lib/format';
 import { addFiles, dropUpload, retryUpload, uploads } from '../../state/uploads';
 import type { Upload } from '../../state/uploads';
 import { Icon } from '../../ui/icon';
@@ -10,7 +10,7 @@ function uploadDetail(upload: Upload): string {
   const { file, sent_bytes, bytes_per_second } = upload;
   switch (upload.state) {
     case 'waiting':
-      return `${t('upload.waiting')} · ${formatBytes(file.size, language)}`;
+      return joinFacts([t('upload.waiting'), formatBytes(file.size, language)]);
     case 'checking':
       return t('upload.checking');
     case 'failed':
@@ -27,7 +27,7 @@ function uploadDetail(upload: Upload): string {
         parts.push(`${formatBytes(bytes_per_second, language)}/s`);
         parts.push(t('job.eta', { time: formatTimeLeft((file.size - sent_bytes) / bytes_per_second) }));
       }
-      return parts.join(' · ');
+      return joinFacts(parts);
     }
   }
 }
@@ -127,8 +127,11 @@ export function UploadPanel() {
       <div class={is_over ? 'drop drop-over' : 'drop'}>
         <Icon name="upload" />
         <div class="drop-text">
-          <strong>{is_over ? t('upload.drop_now') : t('upload.drop')}</strong>
-          <span class="muted">{t('upload.formats')}</span>
+          <strong>{t(is_over ? 'upload.drop_now' : 'upload.add')}</strong>
+          <span class="muted">
+            <span class="mouse-only">{t('upload.drop')} </span>
+            {t('upload.formats')}
+          </span>
         </div>
         <label class="button button-main file-button">
           {t('upload.choose')}

@@ -80,6 +80,7 @@ function PlayerDock({ track }: { track: Track }) {
   const [clock, setClock] = useState(NO_CLOCK);
   const [is_video, setVideo] = useState(track.is_video);
   const [is_waiting, setWaiting] = useState(true);
+  const [is_small, setSmall] = useState(false);
   const [is_broken, setBroken] = useState(false);
   const [volume, setVolume] = useState(storedVolume);
   const [attempt, setAttempt] = useState(0);
@@ -158,8 +159,9 @@ function PlayerDock({ track }: { track: Track }) {
   const fraction = (value: number) =>
     clock.duration > 0 ? `${Math.min(100, (value / clock.duration) * 100)}%` : '0%';
 
+  const size_class = is_small ? 'player player-video player-small' : 'player player-video';
   return (
-    <section class={is_video ? 'player player-video' : 'player'} aria-label={t('player.title')}>
+    <section class={is_video ? size_class : 'player'} aria-label={t('player.title')}>
       <div class="player-stage" ref={stage}>
         <video
           ref={video}
@@ -265,14 +267,24 @@ function PlayerDock({ track }: { track: Track }) {
             onInput={(event) => changeVolume(event.currentTarget.valueAsNumber)}
           />
           {is_video && (
-            <button
-              type="button"
-              class="button-icon"
-              aria-label={t('player.full')}
-              onClick={toggleFull}
-            >
-              <Icon name="full" />
-            </button>
+            <>
+              <button
+                type="button"
+                class="button-icon"
+                aria-label={t(is_small ? 'player.larger' : 'player.smaller')}
+                onClick={() => setSmall(!is_small)}
+              >
+                <Icon name={is_small ? 'up' : 'down'} />
+              </button>
+              <button
+                type="button"
+                class="button-icon"
+                aria-label={t('player.full')}
+                onClick={toggleFull}
+              >
+                <Icon name="full" />
+              </button>
+            </>
           )}
           <button
             type="button"

@@ -4,6 +4,8 @@ import { useEffect, useId, useRef, useState } from 'preact/hooks';
 import { ApiError, api } from '../../api';
 import type { Media, Share, User } from '../../api';
 import { t } from '../../i18n';
+import { joinFacts } from '../../lib/format';
+import { mediaTitle } from '../../state/library';
 import { attempt, library, refreshMedia } from '../../state/store';
 import { Dialog } from '../../ui/dialog';
 import { Icon } from '../../ui/icon';
@@ -182,6 +184,9 @@ export function ShareDialogs() {
   return (
     <Dialog title={t('share.title')} onClose={() => (opened.value = null)}>
       <div class="stack">
+        <p class="muted">
+          {joinFacts([mediaTitle(media), media.jobs[target.job_id]?.target.toUpperCase()])}
+        </p>
         <PersonForm {...target} />
         <Recipients media={media} job_id={target.job_id} />
         <hr />

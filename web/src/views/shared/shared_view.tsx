@@ -2,7 +2,7 @@
 import { streamAddress } from '../../api';
 import type { Job, SharedItem } from '../../api';
 import { language, t } from '../../i18n';
-import { formatBytes, formatClock, outputFilename } from '../../lib/format';
+import { formatBytes, formatClock, joinFacts, outputFilename } from '../../lib/format';
 import { isPlayable, isVideo, mediaTitle, sortedJobs } from '../../state/library';
 import { refreshShared, sharedError, sharedItems } from '../../state/store';
 import { Icon } from '../../ui/icon';
@@ -48,7 +48,7 @@ function SharedCard({ item }: { item: SharedItem }) {
         <Thumb media_id={item.media_id} poster_url={item.poster_url} is_video={isVideo(item)} />
         <div class="card-text">
           <h2 title={title}>{title}</h2>
-          <p class="muted">{detail.filter(Boolean).join(' · ')}</p>
+          <p class="muted">{joinFacts(detail)}</p>
         </div>
       </div>
       <ul class="jobs" aria-label={t('job.list', { name: title })}>
