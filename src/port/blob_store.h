@@ -12,8 +12,9 @@
 #include "base/es_auto.h"
 #include "base/es_error.h"
 
-#define BLOB_KEY_BYTES_MAX 512
-#define BLOB_ETAG_SIZE     80
+#define BLOB_KEY_BYTES_MAX     512
+#define BLOB_SEGMENT_BYTES_MAX 255 /* what file systems take as one name */
+#define BLOB_ETAG_SIZE         80
 
 struct blob_info {
     int64_t size_bytes;
@@ -69,7 +70,8 @@ struct blob_store_ops {
                          struct es_err *reterr);
     /* One that is not there is no error. */
     enum es_code (*remove)(struct blob_store *store, const char *key, struct es_err *reterr);
-    /* Everything whose key begins with `prefix`, which ends in '/'. */
+    /* Everything whose key begins with `prefix`, which ends in '/'; ES_INVALID for one that is
+     * none. */
     enum es_code (*remove_all)(struct blob_store *store, const char *prefix, struct es_err *reterr);
     /* Keys that begin with `prefix` and come after `after` (NULL: from the first), in byte order.
      */
@@ -102,7 +104,10 @@ ES_DEFINE_AUTO(blob_reader, blob_reader_close);
 ES_DEFINE_AUTO(blob_writer, blob_writer_abort);
 
 /* Letters, digits, '.', '_', '-' in one or more segments between single '/', none of them "." or
- * "..", at most BLOB_KEY_BYTES_MAX bytes. */
+ * ".." or longer than BLOB_SEGMENT_BYTES_MAX; at most BLOB_KEY_BYTES_MAX bytes. */
 bool blob_key_is_valid(const char *key);
+
+/* A key that would be valid, and '/' after it: what `remove_all` takes. */
+bool blob_prefix_is_valid(const char *prefix);
 
 #endif

@@ -1,0 +1,54 @@
+/* What the files of the folder store share. */
+#ifndef BLOB_STORE_FS_PRIVATE_H
+#define BLOB_STORE_FS_PRIVATE_H
+
+#include <dirent.h>
+#include <stdatomic.h>
+#include <sys/stat.h>
+
+#include "port/blob_store.h"
+
+#define FS_TEMP_FOLDER "~tmp"
+
+struct blob_store_fs {
+    struct blob_store base;
+    int root_fd;
+    int temp_fd;
+    atomic_llong last_time_ns; /* of the newest commit; grows */
+};
+
+/* The one conversion of errno: a full disk or quota is ES_LIMIT storage_full, a file where a folder
+ * should be (or the other way round) ES_CONFLICT, ENOENT ES_NOT_FOUND, all else ES_IO. */
+enum es_code fs_fail(struct es_err *reterr, int error_number, const char *doing, const char *key);
+enum es_code fs_missing(struct es_err *reterr, const char *key);
+
+/* The folder that holds the last segment of `key`, reached without following links, and that
+ * segment. `makes_folders`: makes what is missing, lastingly. ES_NOT_FOUND blob_not_found where it
+ * is not there. */
+ES_CHECK enum es_code fs_open_parent(struct blob_store_fs *fs, const char *key, bool makes_folders,
+                                     int *ret_fd, const char **ret_name, struct es_err *reterr);
+
+enum es_code fs_create(struct blob_store *store, const char *key, struct blob_writer **ret_writer,
+                       struct es_err *reterr);
+void fs_info(const struct stat *status, struct blob_info *ret_info);
+/* Removes the files in "~tmp" that nobody holds. */
+ES_CHECK enum es_code fs_clean_temp(struct blob_store_fs *fs, struct es_err *reterr);
+
+enum es_code fs_remove_all(struct blob_store *store, const char *prefix, struct es_err *reterr);
+enum es_code fs_list(struct blob_store *store, const char *prefix, const char *after, size_t limit,
+                     struct es_arena *arena, const char ***ret_keys, size_t *ret_count,
+                     struct es_err *reterr);
+/* Removes the folders above `key` that have become empty; one that stays does no harm. */
+void fs_prune(struct blob_store_fs *fs, const char *key);
+
+/* A stream over the folder `name` of `fd`; NULL with errno. Links are not followed. */
+DIR *fs_open_folder(int fd, const char *name);
+
+static inline void fs_auto_closedir(DIR **folder)
+{
+    if (*folder)
+        closedir(*folder);
+}
+#define fs_auto_folder __attribute__((cleanup(fs_auto_closedir))) DIR
+
+#endif

@@ -1,0 +1,325 @@
+/* A sorted array of keys with counted, unchanging bodies: who reads one keeps it, whatever happens
+ * to its key. One lock over everything. */
+#include "backend/blob_store_memory.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/es_buf.h"
+#include "base/es_clock.h"
+#include "base/es_id.h"
+#include "base/es_text.h"
+
+struct body {
+    struct es_buf bytes;
+    struct blob_info info;
+    int references; /* under the store's lock */
+};
+
+struct entry {
+    char *key;
+    struct body *body;
+};
+
+struct blob_store_memory {
+    struct blob_store base;
+    pthread_mutex_t lock;
+    struct entry *entries; /* by key */
+    size_t count, capacity;
+};
+
+struct memory_reader {
+    struct blob_reader base;
+    struct blob_store_memory *memory;
+    struct body *body;
+};
+
+struct memory_writer {
+    struct blob_writer base;
+    struct blob_store_memory *memory;
+    char *key;
+    struct body *body;
+};
+
+static void body_release(struct body *body)
+{
+    if (--body->references > 0)
+        return;
+    es_buf_release(&body->bytes);
+    free(body);
+}
+
+/* The first entry whose key is not less than `key`. */
+static size_t lower_bound(const struct blob_store_memory *memory, const char *key)
+{
+    size_t low = 0, high = memory->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (strcmp(memory->entries[middle].key, key) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static struct entry *find(struct blob_store_memory *memory, const char *key)
+{
+    size_t position = lower_bound(memory, key);
+    bool is_there = position < memory->count && strcmp(memory->entries[position].key, key) == 0;
+    return is_there ? &memory->entries[position] : NULL;
+}
+
+static void remove_range(struct blob_store_memory *memory, size_t from, size_t to)
+{
+    for (size_t i = from; i < to; i++) {
+        free(memory->entries[i].key);
+        body_release(memory->entries[i].body);
+    }
+    memmove(memory->entries + from, memory->entries + to,
+            (memory->count - to) * sizeof(struct entry));
+    memory->count -= to - from;
+}
+
+static enum es_code check_key(const char *key, struct es_err *reterr)
+{
+    return blob_key_is_valid(key) ? ES_OK : es_fail(reterr, ES_INVALID, "'%s' is no key", key);
+}
+
+static enum es_code blob_missing(struct es_err *reterr, const char *key)
+{
+    return es_fail_word(reterr, ES_NOT_FOUND, "blob_not_found", "no object '%s'", key);
+}
+
+static void store_close(struct blob_store *store)
+{
+    struct blob_store_memory *memory = (struct blob_store_memory *)store;
+    remove_range(memory, 0, memory->count);
+    free(memory->entries);
+    pthread_mutex_destroy(&memory->lock);
+    free(memory);
+}
+
+static enum es_code store_check(struct blob_store *store, struct es_err *reterr)
+{
+    (void)store;
+    (void)reterr;
+    return ES_OK;
+}
+
+static enum es_code reader_read(struct blob_reader *reader, int64_t offset, void *ret_bytes,
+                                size_t size, size_t *ret_size, struct es_err *reterr)
+{
+    if (offset < 0)
+        return es_fail(reterr, ES_INVALID, "an offset of %lld", (long long)offset);
+    const struct body *body = ((struct memory_reader *)reader)->body;
+    size_t left = (uint64_t)offset < body->bytes.size ? body->bytes.size - (size_t)offset : 0;
+    *ret_size = size < left ? size : left;
+    if (*ret_size > 0)
+        memcpy(ret_bytes, body->bytes.bytes + offset, *ret_size);
+    return ES_OK;
+}
+
+static void reader_close(struct blob_reader *reader)
+{
+    struct memory_reader *memory_reader = (struct memory_reader *)reader;
+    pthread_mutex_lock(&memory_reader->memory->lock);
+    body_release(memory_reader->body);
+    pthread_mutex_unlock(&memory_reader->memory->lock);
+    free(memory_reader);
+}
+
+static const struct blob_reader_ops reader_ops = { .read = reader_read, .close = reader_close };
+
+static enum es_code store_open(struct blob_store *store, const char *key,
+                               struct blob_reader **ret_reader, struct es_err *reterr)
+{
+    struct blob_store_memory *memory = (struct blob_store_memory *)store;
+    enum es_code code = check_key(key, reterr);
+    if (code)
+        return code;
+    pthread_mutex_lock(&memory->lock);
+    struct entry *entry = find(memory, key);
+    struct body *body = entry ? entry->body : NULL;
+    if (body)
+        body->references++;
+    pthread_mutex_unlock(&memory->lock);
+    if (!body)
+        return blob_missing(reterr, key);
+    struct memory_reader *reader = es_malloc(sizeof(*reader));
+    reader->base = (struct blob_reader){ .ops = &reader_ops, .info = body->info, .fd = -1 };
+    reader->memory = memory;
+    reader->body = body;
+    *ret_reader = &reader->base;
+    return ES_OK;
+}
+
+static enum es_code writer_write(struct blob_writer *writer, const void *bytes, size_t size,
+                                 struct es_err *reterr)
+{
+    (void)reterr;
+    es_buf_append(&((struct memory_writer *)writer)->body->bytes, bytes, size);
+    return ES_OK;
+}
+
+static void writer_free(struct memory_writer *writer)
+{
+    free(writer->key);
+    free(writer);
+}
+
+static enum es_code writer_commit(struct blob_writer *writer, struct blob_info *ret_info,
+                                  struct es_err *reterr)
+{
+    (void)reterr;
+    struct memory_writer *memory_writer = (struct memory_writer *)writer;
+    struct blob_store_memory *memory = memory_writer->memory;
+    struct body *body = memory_writer->body;
+    body->info.size_bytes = (int64_t)body->bytes.size;
+    body->info.modified_at_ms = es_clock_realtime_ms();
+    es_id_v4(body->info.etag);
+    if (ret_info)
+        *ret_info = body->info;
+
+    pthread_mutex_lock(&memory->lock);
+    struct entry *entry = find(memory, memory_writer->key);
+    if (entry) {
+        body_release(entry->body);
+        entry->body = body;
+    } else {
+        if (memory->count == memory->capacity) {
+            memory->capacity = memory->capacity ? 2 * memory->capacity : 64;
+            memory->entries = es_realloc(memory->entries, memory->capacity * sizeof(struct entry));
+        }
+        size_t position = lower_bound(memory, memory_writer->key);
+        memmove(memory->entries + position + 1, memory->entries + position,
+                (memory->count - position) * sizeof(struct entry));
+        memory->entries[position] = (struct entry){ es_take(memory_writer->key), body };
+        memory->count++;
+    }
+    pthread_mutex_unlock(&memory->lock);
+    writer_free(memory_writer);
+    return ES_OK;
+}
+
+static void writer_abort(struct blob_writer *writer)
+{
+    struct memory_writer *memory_writer = (struct memory_writer *)writer;
+    body_release(memory_writer->body);
+    writer_free(memory_writer);
+}
+
+static const struct blob_writer_ops writer_ops = {
+    .write = writer_write,
+    .commit = writer_commit,
+    .abort = writer_abort,
+};
+
+static enum es_code store_create(struct blob_store *store, const char *key,
+                                 struct blob_writer **ret_writer, struct es_err *reterr)
+{
+    enum es_code code = check_key(key, reterr);
+    if (code)
+        return code;
+    struct memory_writer *writer = es_malloc(sizeof(*writer));
+    writer->base = (struct blob_writer){ .ops = &writer_ops, .fd = -1 };
+    writer->memory = (struct blob_store_memory *)store;
+    writer->key = es_strdup_heap(key);
+    writer->body = es_malloc(sizeof(struct body));
+    writer->body->references = 1;
+    *ret_writer = &writer->base;
+    return ES_OK;
+}
+
+static enum es_code store_stat(struct blob_store *store, const char *key,
+                               struct blob_info *ret_info, struct es_err *reterr)
+{
+    struct blob_store_memory *memory = (struct blob_store_memory *)store;
+    enum es_code code = check_key(key, reterr);
+    if (code)
+        return code;
+    pthread_mutex_lock(&memory->lock);
+    struct entry *entry = find(memory, key);
+    if (entry)
+        *ret_info = entry->body->info;
+    pthread_mutex_unlock(&memory->lock);
+    return entry ? ES_OK : blob_missing(reterr, key);
+}
+
+static enum es_code store_remove(struct blob_store *store, const char *key, struct es_err *reterr)
+{
+    struct blob_store_memory *memory = (struct blob_store_memory *)store;
+    enum es_code code = check_key(key, reterr);
+    if (code)
+        return code;
+    pthread_mutex_lock(&memory->lock);
+    struct entry *entry = find(memory, key);
+    if (entry) {
+        size_t position = (size_t)(entry - memory->entries);
+        remove_range(memory, position, position + 1);
+    }
+    pthread_mutex_unlock(&memory->lock);
+    return ES_OK;
+}
+
+static enum es_code store_remove_all(struct blob_store *store, const char *prefix,
+                                     struct es_err *reterr)
+{
+    struct blob_store_memory *memory = (struct blob_store_memory *)store;
+    if (!blob_prefix_is_valid(prefix))
+        return es_fail(reterr, ES_INVALID, "'%s' is no prefix", prefix);
+    pthread_mutex_lock(&memory->lock);
+    size_t from = lower_bound(memory, prefix), to = from;
+    while (to < memory->count && es_text_has_prefix(memory->entries[to].key, prefix))
+        to++;
+    remove_range(memory, from, to);
+    pthread_mutex_unlock(&memory->lock);
+    return ES_OK;
+}
+
+static enum es_code store_list(struct blob_store *store, const char *prefix, const char *after,
+                               size_t limit, struct es_arena *arena, const char ***ret_keys,
+                               size_t *ret_count, struct es_err *reterr)
+{
+    (void)reterr;
+    struct blob_store_memory *memory = (struct blob_store_memory *)store;
+    pthread_mutex_lock(&memory->lock);
+    size_t room = limit < memory->count ? limit : memory->count;
+    const char **keys = es_new_array(arena, const char *, room);
+    size_t count = 0;
+    size_t position = lower_bound(memory, after && strcmp(after, prefix) > 0 ? after : prefix);
+    for (; position < memory->count && count < room; position++) {
+        const char *key = memory->entries[position].key;
+        if (!es_text_has_prefix(key, prefix))
+            break;
+        if (!after || strcmp(key, after) > 0)
+            keys[count++] = es_strdup(arena, key);
+    }
+    pthread_mutex_unlock(&memory->lock);
+    *ret_keys = keys;
+    *ret_count = count;
+    return ES_OK;
+}
+
+static const struct blob_store_ops memory_ops = {
+    .name = "memory",
+    .close = store_close,
+    .check = store_check,
+    .open = store_open,
+    .create = store_create,
+    .stat = store_stat,
+    .remove = store_remove,
+    .remove_all = store_remove_all,
+    .list = store_list,
+};
+
+enum es_code blob_store_memory_open(struct blob_store **ret_store, struct es_err *reterr)
+{
+    (void)reterr;
+    struct blob_store_memory *memory = es_malloc(sizeof(*memory));
+    memory->base.ops = &memory_ops;
+    pthread_mutex_init(&memory->lock, NULL);
+    *ret_store = &memory->base;
+    return ES_OK;
+}

@@ -1,0 +1,7 @@
+/* The migrations/ folder as C strings; the build quotes each file into one. */
+#include "backend/sqlite_schema.h"
+
+const char *const sqlite_migrations[] = {
+#include "0001_metadata_and_queue.sql.inc"
+};
+const size_t sqlite_migration_count = sizeof(sqlite_migrations) / sizeof(sqlite_migrations[0]);
