@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
-#include <stdalign.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
@@ -26,7 +25,7 @@ struct channel {
     size_t fd_count;
     int fds[CHANNEL_FDS_MAX]; /* of the message received last; -1: taken */
     uint32_t type;
-    alignas(8) uint8_t bytes[CHANNEL_MESSAGE_BYTES_MAX];
+    uint8_t *bytes; /* CHANNEL_MESSAGE_BYTES_MAX, from the first receive on */
 };
 
 union control {
@@ -92,6 +91,7 @@ void channel_close(struct channel *channel)
 {
     drop_message(channel);
     close(channel->fd);
+    free(channel->bytes);
     free(channel);
 }
 
@@ -197,9 +197,11 @@ enum es_code channel_receive(struct channel *channel, int timeout_ms,
                              struct channel_message *ret_message, struct es_err *reterr)
 {
     drop_message(channel);
+    if (!channel->bytes)
+        channel->bytes = es_malloc(CHANNEL_MESSAGE_BYTES_MAX);
     struct iovec pieces[2] = {
         { .iov_base = &channel->type, .iov_len = sizeof(channel->type) },
-        { .iov_base = channel->bytes, .iov_len = sizeof(channel->bytes) },
+        { .iov_base = channel->bytes, .iov_len = CHANNEL_MESSAGE_BYTES_MAX },
     };
     union control control;
     struct msghdr message;

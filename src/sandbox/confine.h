@@ -30,17 +30,18 @@ struct confine_limits {
 /* Which walls to raise: bits. Limits and the loss of privileges always come with them. */
 enum confine_walls {
     CONFINE_NONE = 0,
-    CONFINE_LANDLOCK = 1 << 0, /* does nothing on a kernel without it: see confine_landlock_abi */
+    CONFINE_LANDLOCK = 1 << 0, /* does nothing on a kernel without it */
     CONFINE_SECCOMP = 1 << 1,
     CONFINE_ALL = CONFINE_LANDLOCK | CONFINE_SECCOMP,
 };
 
-/* There is no way back. ES_INVALID: a limit out of its range; nothing was given up. ES_IO: the
- * kernel refused a wall; the process is confined in part and should end. */
+/* Whether confine would take these limits. ES_INVALID. */
+ES_CHECK enum es_code confine_check(const struct confine_limits *limits, struct es_err *reterr);
+
+/* There is no way back. The process also dies with its parent from here on. ES_INVALID: a limit out
+ * of its range; nothing was given up. ES_IO: the kernel refused a wall; the process is confined in
+ * part and should end. */
 ES_CHECK enum es_code confine(const struct confine_limits *limits, unsigned int walls,
                               struct es_err *reterr);
-
-/* The version of Landlock that the kernel offers, 0: none. */
-int confine_landlock_abi(void);
 
 #endif

@@ -1,0 +1,282 @@
+/* The loop waits on three things: requests, SIGCHLD (as a signalfd), and the status channel of each
+ * child, where the program says "kill" or is gone. Nothing that a child sends is read here. */
+#include "sandbox/server.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/es_arena.h"
+#include "sandbox/attempt.h"
+#include "sandbox/protocol.h"
+#include "sandbox/sanitizer.h"
+
+#define FD_CHANNEL     3
+#define FD_STATUS      4
+#define FD_SCRATCH_MIN 16
+#define LAST_WAIT_MS   1000 /* for children that the kernel is slow to end */
+#define STATUS_WAIT_MS 1000
+
+/* The highest there is: when memory runs out, a part goes before the gateway does. */
+#define OOM_SCORE "1000"
+
+struct entry {
+    pid_t pid;
+    bool killed;
+    struct channel *status;
+};
+
+struct server {
+    const struct sandbox_settings *settings;
+    struct channel *requests;
+    int ended_fd; /* SIGCHLD */
+    size_t count;
+    size_t capacity;
+    struct entry *entries;
+    struct pollfd *polled; /* two, then one for each entry */
+};
+
+static void report_refusal(struct channel *status, const struct es_err *err)
+{
+    struct status_refusal refusal = { .code = err->code };
+    memcpy(refusal.detail, err->detail, sizeof(refusal.detail));
+    /* Where it cannot be told, the program is gone, or sees the channel closed. */
+    enum es_code code =
+        channel_send(status, STATUS_REFUSED, &refusal, sizeof(refusal), NULL, 0, NULL);
+    (void)code;
+}
+
+/* A wish: without /proc, or in a container that forbids it, the kernel chooses as it does. */
+static void volunteer_for_oom(void)
+{
+    int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    ssize_t written = write(fd, OOM_SCORE, sizeof(OOM_SCORE) - 1);
+    (void)written;
+    close(fd);
+}
+
+/* Keeps the two descriptors, at FD_CHANNEL and FD_STATUS, and closes all that the server had. */
+static bool keep_fds(int channel_fd, int status_fd, bool keep_stderr)
+{
+    int channel = fcntl(channel_fd, F_DUPFD, FD_SCRATCH_MIN);
+    int status = fcntl(status_fd, F_DUPFD, FD_SCRATCH_MIN);
+    if (channel < 0 || status < 0 || dup3(channel, FD_CHANNEL, O_CLOEXEC) < 0 ||
+        dup3(status, FD_STATUS, O_CLOEXEC) < 0)
+        return false;
+    closefrom(FD_STATUS + 1);
+    return keep_stderr || SANITIZED || dup2(STDOUT_FILENO, STDERR_FILENO) >= 0;
+}
+
+/* The child's whole life. Descriptors are closed by number, as the channels of the server's are
+ * copies of no use here. */
+static _Noreturn void run_child(const struct sandbox_settings *settings, pid_t server,
+                                const struct spawn_request *request, int channel_fd, int status_fd)
+{
+    sigset_t mask;
+    sigemptyset(&mask);
+    sigprocmask(SIG_SETMASK, &mask, NULL);
+    if (!keep_fds(channel_fd, status_fd, settings->keep_stderr))
+        _exit(1);
+    prctl(PR_SET_NAME, "espotifai-part");
+    volunteer_for_oom();
+
+    struct channel *status = channel_open(FD_STATUS, STATUS_WAIT_MS);
+    struct es_err err = { 0 };
+    unsigned int walls = settings->confine ? request->walls : CONFINE_NONE;
+    enum es_code code = confine(&request->limits, walls, &err);
+    /* Whose parent died before confine bound it to its parent's life. */
+    if (code == ES_OK && getppid() != server)
+        _exit(1);
+    pid_t pid = getpid();
+    if (code == ES_OK)
+        code = channel_send(status, STATUS_READY, &pid, sizeof(pid), NULL, 0, &err);
+    if (code != ES_OK) {
+        report_refusal(status, &err);
+        _exit(1);
+    }
+    channel_close(status);
+    if (request->errand != ERRAND_CHILD_MAIN)
+        _exit(attempt_run(request->errand));
+    _exit(settings->child_main(channel_open(FD_CHANNEL, -1)));
+}
+
+static void add_entry(struct server *server, pid_t pid, struct channel *status)
+{
+    if (server->count == server->capacity) {
+        server->capacity = server->capacity ? server->capacity * 2 : 16;
+        server->entries = es_realloc(server->entries, server->capacity * sizeof(*server->entries));
+        server->polled =
+            es_realloc(server->polled, (2 + server->capacity) * sizeof(*server->polled));
+    }
+    server->entries[server->count++] = (struct entry){ .pid = pid, .status = status };
+}
+
+static void spawn(struct server *server, const struct spawn_request *request, int channel_fd,
+                  int status_fd)
+{
+    pid_t self = getpid();
+    pid_t pid = fork();
+    if (pid == 0)
+        run_child(server->settings, self, request, channel_fd, status_fd);
+    struct channel *status = channel_open(status_fd, STATUS_WAIT_MS);
+    if (pid > 0) {
+        add_entry(server, pid, status);
+        return;
+    }
+    struct es_err err;
+    es_fail_errno(&err, errno, "cannot fork a child");
+    err.code = ES_UNAVAILABLE;
+    report_refusal(status, &err);
+    channel_close(status);
+}
+
+static void answer_ping(int status_fd)
+{
+    es_auto(channel) status = channel_open(status_fd, STATUS_WAIT_MS);
+    pid_t pid = getpid();
+    enum es_code code = channel_send(status, STATUS_READY, &pid, sizeof(pid), NULL, 0, NULL);
+    (void)code; /* who does not wait for it any more need not have it */
+}
+
+/* False where the program is gone. A request of another form is nobody's: dropped, and whoever
+ * waits for its answer sees the status channel closed. */
+static bool serve_request(struct server *server)
+{
+    struct channel_message message;
+    enum es_code code = channel_receive(server->requests, 0, &message, NULL);
+    if (code != ES_OK)
+        return code == ES_UNAVAILABLE || code == ES_INVALID;
+    if (message.type == REQUEST_PING && message.fd_count == 1) {
+        answer_ping(channel_take_fd(server->requests, 0));
+    } else if (message.type == REQUEST_SPAWN && message.fd_count == 2 &&
+               message.size == sizeof(struct spawn_request)) {
+        struct spawn_request request;
+        memcpy(&request, message.bytes, sizeof(request));
+        int status_fd = channel_take_fd(server->requests, 0);
+        es_auto_fd channel_fd = channel_take_fd(server->requests, 1);
+        spawn(server, &request, channel_fd, status_fd);
+    }
+    return true;
+}
+
+static int64_t microseconds(struct timeval time)
+{
+    return (int64_t)time.tv_sec * 1000000 + time.tv_usec;
+}
+
+static void report_end(struct server *server, size_t index, int wait_status,
+                       const struct rusage *usage)
+{
+    const struct status_end ended = {
+        .wait_status = wait_status,
+        .cpu_us = microseconds(usage->ru_utime) + microseconds(usage->ru_stime),
+        .memory_peak_bytes = (int64_t)usage->ru_maxrss * 1024,
+    };
+    struct channel *status = server->entries[index].status;
+    enum es_code code = channel_send(status, STATUS_ENDED, &ended, sizeof(ended), NULL, 0, NULL);
+    (void)code; /* the program has closed a child that it does not ask about */
+    channel_close(status);
+    server->entries[index] = server->entries[--server->count];
+}
+
+static void reap(struct server *server)
+{
+    int wait_status;
+    struct rusage usage;
+    pid_t pid;
+    while ((pid = wait4(-1, &wait_status, WNOHANG, &usage)) > 0)
+        for (size_t i = 0; i < server->count; i++)
+            if (server->entries[i].pid == pid) {
+                report_end(server, i, wait_status, &usage);
+                break;
+            }
+}
+
+/* The program asks for it, or has closed its end. The child is not reaped yet, so its id is its
+ * own. */
+static void obey_status(struct entry *entry)
+{
+    struct channel_message message;
+    enum es_code code = channel_receive(entry->status, 0, &message, NULL);
+    if (code == ES_UNAVAILABLE)
+        return;
+    kill(entry->pid, SIGKILL);
+    entry->killed = true;
+}
+
+static _Noreturn void end(struct server *server)
+{
+    for (size_t i = 0; i < server->count; i++)
+        kill(server->entries[i].pid, SIGKILL);
+    struct pollfd ended = { .fd = server->ended_fd, .events = POLLIN };
+    while (server->count > 0 && poll(&ended, 1, LAST_WAIT_MS) > 0) {
+        struct signalfd_siginfo info;
+        ssize_t got = read(server->ended_fd, &info, sizeof(info));
+        (void)got;
+        reap(server);
+    }
+    _exit(0);
+}
+
+static void serve(struct server *server)
+{
+    server->polled[0] = (struct pollfd){ .fd = channel_fd(server->requests), .events = POLLIN };
+    server->polled[1] = (struct pollfd){ .fd = server->ended_fd, .events = POLLIN };
+    for (size_t i = 0; i < server->count; i++) {
+        /* One that is killed has only its end left to be told; poll skips a negative descriptor. */
+        const struct entry *entry = &server->entries[i];
+        server->polled[2 + i] =
+            (struct pollfd){ .fd = entry->killed ? -1 : channel_fd(entry->status),
+                             .events = POLLIN };
+    }
+    size_t polled_count = server->count;
+    if (poll(server->polled, 2 + polled_count, -1) < 0) {
+        if (errno == EINTR)
+            return;
+        _exit(1);
+    }
+    /* Kills before reaping and before new entries: the places in the table are still those polled.
+     */
+    for (size_t i = 0; i < polled_count; i++)
+        if (server->polled[2 + i].revents)
+            obey_status(&server->entries[i]);
+    bool has_ended = server->polled[1].revents != 0;
+    if (server->polled[0].revents & (POLLHUP | POLLERR))
+        end(server);
+    if ((server->polled[0].revents & POLLIN) && !serve_request(server))
+        end(server);
+    if (has_ended) {
+        struct signalfd_siginfo info;
+        while (read(server->ended_fd, &info, sizeof(info)) > 0)
+            ;
+        reap(server);
+    }
+}
+
+void server_run(const struct sandbox_settings *settings, int requests_fd)
+{
+    prctl(PR_SET_NAME, "espotifai-sbx");
+    sigset_t mask;
+    sigemptyset(&mask);
+    sigaddset(&mask, SIGCHLD);
+    struct server server = {
+        .settings = settings,
+        .requests = channel_open(requests_fd, STATUS_WAIT_MS),
+        .ended_fd = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK),
+        .polled = es_malloc(2 * sizeof(struct pollfd)),
+    };
+    if (server.ended_fd < 0)
+        _exit(1);
+    if (settings->preload)
+        settings->preload();
+    for (;;)
+        serve(&server);
+}
