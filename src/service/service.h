@@ -50,7 +50,8 @@ struct service_ports {
 struct active_users;   /* accounts.h */
 struct system_sampler; /* system_stats.h */
 struct service_metrics {
-    struct es_metric *jobs_enqueued, *media_uploads, *queue_size, *push_failures;
+    struct es_metric *jobs_enqueued, *media_uploads, *queue_size, *push_failures, *events_lost,
+        *orphans;
     struct es_metric *cpu_percent, *memory_percent, *net_sent, *net_received;
 };
 
