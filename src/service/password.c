@@ -41,8 +41,8 @@ struct task {
 struct password_settings password_settings_default(void)
 {
     return (struct password_settings){
-        .operations = 2,
-        .memory_bytes = 64 * 1024 * 1024,
+        .operations = 3,
+        .memory_bytes = 32 * 1024 * 1024,
         .threads = 2,
         .waiting_max = 32,
     };

@@ -63,11 +63,11 @@ static bool copy_id(char ret_id[static ES_ID_SIZE], const char *text)
 
 static bool read_line(char *line, struct link_claims *ret_claims)
 {
-    char *fields[FIELD_COUNT] = { 0 };
+    char *fields[FIELD_COUNT] = { 0 }, *rest = line;
     size_t count = 0;
-    for (char *rest = line; rest && count < FIELD_COUNT; count++)
+    for (; rest && count < FIELD_COUNT; count++)
         fields[count] = strsep(&rest, " ");
-    if (count != FIELD_COUNT || strcmp(fields[0], "1") != 0)
+    if (count != FIELD_COUNT || rest || strcmp(fields[0], "1") != 0)
         return false;
     struct link_claims claims = { 0 };
     for (int ground = LINK_BEARER; ground <= LINK_USER; ground++)
