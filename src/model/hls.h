@@ -40,7 +40,9 @@ ES_CHECK enum es_code hls_track_read(const char *text, struct es_arena *arena,
                                      struct hls_track *ret_track, struct es_err *reterr);
 
 /* The job's tracks from all its parts (by index; results may be missing): of each track the
- * segments of its parts in order, up to the first that is missing. */
+ * segments of its parts in order, up to the first that is missing. A part belongs to the track that
+ * its spec's member "track" names, so a track that has nothing yet is there too (codecs NULL).
+ * ES_INVALID. */
 ES_CHECK enum es_code hls_tracks_of_parts(const struct part *parts, size_t part_count,
                                           struct es_arena *arena, struct hls_track **ret_tracks,
                                           size_t *ret_track_count, struct es_err *reterr);

@@ -1,0 +1,287 @@
+/* The container's reader over an engine_input. libav's own probing would let any format win that it
+ * knows, and libav would open what a file names: both are taken from it here. */
+#include "engine/demuxer.h"
+
+#include <libavutil/avstring.h>
+#include <libavutil/dict.h>
+#include <libavutil/mem.h>
+
+#include "engine/allowed.h"
+#include "engine/av_error.h"
+
+#define IO_BUFFER_BYTES  (128 * 1024)
+#define PROBE_BYTES_MIN  4096
+#define PROBE_BYTES_MAX  (1024 * 1024)
+#define PROBE_SCORE_SURE 50
+#define ID3_HEADER_BYTES 10
+#define BROKEN_READS_MAX 64
+
+static int read_bytes(void *opaque, uint8_t *bytes, int size)
+{
+    struct demuxer *demuxer = opaque;
+    size_t got = 0;
+    if (size <= 0)
+        return AVERROR(EINVAL);
+    if (demuxer->read_err.code != ES_OK)
+        return AVERROR(EIO);
+    if (demuxer->input->read(demuxer->input->context, demuxer->position, bytes, (size_t)size, &got,
+                             &demuxer->read_err) != ES_OK)
+        return AVERROR(EIO);
+    demuxer->position += (int64_t)got;
+    return got ? (int)got : AVERROR_EOF;
+}
+
+static int64_t seek_bytes(void *opaque, int64_t offset, int whence)
+{
+    struct demuxer *demuxer = opaque;
+    switch (whence & ~AVSEEK_FORCE) {
+    case AVSEEK_SIZE:
+        return demuxer->input->size_bytes;
+    case SEEK_SET:
+        break;
+    case SEEK_CUR:
+        offset += demuxer->position;
+        break;
+    case SEEK_END:
+        offset += demuxer->input->size_bytes;
+        break;
+    default:
+        return AVERROR(EINVAL);
+    }
+    if (offset < 0)
+        return AVERROR(EINVAL);
+    demuxer->position = offset;
+    return offset;
+}
+
+static int refuse_open(AVFormatContext *format, AVIOContext **io, const char *url, int flags,
+                       AVDictionary **options)
+{
+    (void)format, (void)io, (void)url, (void)flags, (void)options;
+    return AVERROR(EPERM);
+}
+
+/* Bytes of ID3v2 tags before the content: they may be larger than anything worth probing. */
+static enum es_code tag_bytes(struct demuxer *demuxer, int64_t *ret_bytes, struct es_err *reterr)
+{
+    int64_t offset = 0;
+    for (;;) {
+        uint8_t header[ID3_HEADER_BYTES];
+        size_t got = 0;
+        enum es_code code = demuxer->input->read(demuxer->input->context, offset, header,
+                                                 sizeof(header), &got, reterr);
+        if (code != ES_OK)
+            return code;
+        if (got < sizeof(header) || memcmp(header, "ID3", 3) != 0 ||
+            ((header[6] | header[7] | header[8] | header[9]) & 0x80))
+            break;
+        offset += ID3_HEADER_BYTES +
+                  (header[6] << 21 | header[7] << 14 | header[8] << 7 | header[9]) +
+                  (header[5] & 0x10 ? ID3_HEADER_BYTES : 0);
+    }
+    *ret_bytes = offset;
+    return ES_OK;
+}
+
+static enum es_code find_format(struct demuxer *demuxer, const AVInputFormat **ret_format,
+                                struct es_err *reterr)
+{
+    int64_t offset = 0;
+    enum es_code code = tag_bytes(demuxer, &offset, reterr);
+    if (code != ES_OK)
+        return code;
+    es_auto_free uint8_t *bytes = es_malloc(PROBE_BYTES_MAX + AVPROBE_PADDING_SIZE);
+    for (size_t size = PROBE_BYTES_MIN; size <= PROBE_BYTES_MAX; size *= 4) {
+        size_t got = 0;
+        code = demuxer->input->read(demuxer->input->context, offset, bytes, size, &got, reterr);
+        if (code != ES_OK)
+            return code;
+        memset(bytes + got, 0, AVPROBE_PADDING_SIZE);
+        AVProbeData data = { .filename = "", .buf = bytes, .buf_size = (int)got };
+        int score = 0;
+        const AVInputFormat *format = av_probe_input_format3(&data, 1, &score);
+        bool is_last = got < size || size * 4 > PROBE_BYTES_MAX;
+        if (!format || (score <= AVPROBE_SCORE_RETRY && !is_last))
+            continue;
+        if (!av_match_list(format->name, allowed_demuxers, ','))
+            return es_fail_word(reterr, ES_MEDIA, "unsupported_format",
+                                "the content looks like '%s', which is not read here",
+                                format->name);
+        demuxer->is_sure = score >= PROBE_SCORE_SURE;
+        *ret_format = format;
+        return ES_OK;
+    }
+    return es_fail_word(reterr, ES_MEDIA, "unsupported_format",
+                        "the content is of no known media format");
+}
+
+static enum es_code fail_read(struct demuxer *demuxer, int averror, const char *what,
+                              struct es_err *reterr)
+{
+    if (demuxer->read_err.code != ES_OK) {
+        *reterr = demuxer->read_err;
+        return reterr->code;
+    }
+    enum es_code code = av_fail(reterr, averror, "%s", what);
+    if (code == ES_MEDIA && !demuxer->is_sure)
+        reterr->word = "unsupported_format";
+    return code;
+}
+
+static enum es_code open_format(struct demuxer *demuxer, struct es_err *reterr)
+{
+    const AVInputFormat *input_format = NULL;
+    enum es_code code = find_format(demuxer, &input_format, reterr);
+    if (code != ES_OK)
+        return code;
+    AVFormatContext *format = avformat_alloc_context();
+    uint8_t *buffer = av_malloc(IO_BUFFER_BYTES);
+    if (!format || !buffer)
+        abort();
+    format->pb =
+        avio_alloc_context(buffer, IO_BUFFER_BYTES, 0, demuxer, read_bytes, NULL, seek_bytes);
+    if (!format->pb)
+        abort();
+    AVIOContext *io = format->pb;
+    format->io_open = refuse_open;
+    format->flags |= AVFMT_FLAG_CUSTOM_IO;
+
+    AVDictionary *options = NULL;
+    av_dict_set(&options, "protocol_whitelist", "", 0);
+    av_dict_set(&options, "format_whitelist", allowed_demuxers, 0);
+    av_dict_set(&options, "codec_whitelist", allowed_decoders, 0);
+    av_dict_set(&options, "max_streams", "256", 0);
+    int status = avformat_open_input(&format, "", input_format, &options);
+    av_dict_free(&options);
+    if (status < 0) { /* libav has freed the context, but not what is ours */
+        av_freep(&io->buffer);
+        avio_context_free(&io);
+        return fail_read(demuxer, status, "opening the container", reterr);
+    }
+    demuxer->format = format;
+    return ES_OK;
+}
+
+static enum es_code open_container(const struct engine_input *input, bool is_looked_into,
+                                   struct demuxer **ret_demuxer, struct es_err *reterr)
+{
+    av_log_capture();
+    if (input->size_bytes <= 0)
+        return es_fail_word(reterr, ES_MEDIA, "media_empty", "the source has no bytes");
+    es_auto(demuxer) demuxer = es_malloc(sizeof(*demuxer));
+    demuxer->input = input;
+    enum es_code code = open_format(demuxer, reterr);
+    if (code != ES_OK)
+        return code;
+    if (is_looked_into) {
+        int status = avformat_find_stream_info(demuxer->format, NULL);
+        if (status < 0 || demuxer->read_err.code != ES_OK)
+            return fail_read(demuxer, status, "looking at the streams", reterr);
+    }
+    *ret_demuxer = es_take(demuxer);
+    return ES_OK;
+}
+
+enum es_code demuxer_open(const struct engine_input *input, struct demuxer **ret_demuxer,
+                          struct es_err *reterr)
+{
+    return open_container(input, true, ret_demuxer, reterr);
+}
+
+enum es_code demuxer_open_part(const struct engine_input *input, struct demuxer **ret_demuxer,
+                               struct es_err *reterr)
+{
+    return open_container(input, false, ret_demuxer, reterr);
+}
+
+void demuxer_close(struct demuxer *demuxer)
+{
+    if (demuxer->format) {
+        AVIOContext *io = demuxer->format->pb;
+        avformat_close_input(&demuxer->format);
+        av_freep(&io->buffer);
+        avio_context_free(&io);
+    }
+    free(demuxer);
+}
+
+void demuxer_select(struct demuxer *demuxer, int first_index, int second_index)
+{
+    for (unsigned i = 0; i < demuxer->format->nb_streams; i++) {
+        bool is_wanted = (int)i == first_index || (int)i == second_index;
+        demuxer->format->streams[i]->discard = is_wanted ? AVDISCARD_DEFAULT : AVDISCARD_ALL;
+    }
+}
+
+enum es_code demuxer_read(struct demuxer *demuxer, AVPacket *packet, bool *ret_has_packet,
+                          struct es_err *reterr)
+{
+    for (int broken_reads = 0; broken_reads < BROKEN_READS_MAX; broken_reads++) {
+        int status = av_read_frame(demuxer->format, packet);
+        if (demuxer->read_err.code != ES_OK) {
+            av_packet_unref(packet);
+            *reterr = demuxer->read_err;
+            return reterr->code;
+        }
+        if (status >= 0) {
+            if (packet->stream_index >= 0 &&
+                demuxer->format->streams[packet->stream_index]->discard != AVDISCARD_ALL) {
+                *ret_has_packet = true;
+                return ES_OK;
+            }
+            av_packet_unref(packet);
+            broken_reads--;
+            continue;
+        }
+        if (status == AVERROR_EOF)
+            break;
+        demuxer->damaged_packets++;
+    }
+    *ret_has_packet = false;
+    return ES_OK;
+}
+
+enum es_code demuxer_seek(struct demuxer *demuxer, int stream_index, int64_t timestamp,
+                          bool *ret_is_there, struct es_err *reterr)
+{
+    int status = av_seek_frame(demuxer->format, stream_index, timestamp, AVSEEK_FLAG_BACKWARD);
+    if (demuxer->read_err.code != ES_OK) {
+        *reterr = demuxer->read_err;
+        return reterr->code;
+    }
+    *ret_is_there = status >= 0;
+    return ES_OK;
+}
+
+bool stream_is_picture(const AVStream *stream)
+{
+    return stream->disposition & (AV_DISPOSITION_ATTACHED_PIC | AV_DISPOSITION_TIMED_THUMBNAILS);
+}
+
+/* More is better; < 0: of no use. */
+static int64_t stream_merit(const AVStream *stream, enum AVMediaType type)
+{
+    const AVCodecParameters *codec = stream->codecpar;
+    if (codec->codec_type != type || stream_is_picture(stream) || !allowed_decoder(codec->codec_id))
+        return -1;
+    int64_t merit = stream->disposition & AV_DISPOSITION_DEFAULT ? INT64_C(1) << 40 : 0;
+    if (type == AVMEDIA_TYPE_VIDEO)
+        return merit + (int64_t)codec->width * codec->height;
+    return merit + codec->ch_layout.nb_channels;
+}
+
+int demuxer_choose(const struct demuxer *demuxer, enum AVMediaType type, int rank)
+{
+    const AVFormatContext *format = demuxer->format;
+    for (unsigned i = 0; i < format->nb_streams; i++) {
+        int64_t merit = stream_merit(format->streams[i], type);
+        int better = 0;
+        for (unsigned j = 0; merit >= 0 && j < format->nb_streams; j++) {
+            int64_t other = stream_merit(format->streams[j], type);
+            better += other > merit || (other == merit && j < i);
+        }
+        if (merit >= 0 && better == rank)
+            return (int)i;
+    }
+    return -1;
+}

@@ -1,0 +1,127 @@
+/* The three encoders and their settings, which are those of the reference's commands. */
+#include "engine/encoder.h"
+
+#include <libavutil/crc.h>
+#include <libavutil/dict.h>
+
+#include "engine/av_error.h"
+
+static void set_video(AVCodecContext *codec, const struct part_spec *spec, AVDictionary **options)
+{
+    const struct video_spec *video = &spec->video;
+    codec->width = video->width;
+    codec->height = video->height;
+    codec->pix_fmt = AV_PIX_FMT_YUV420P;
+    codec->time_base = spec->time_base;
+    codec->framerate = video->frame_rate;
+    codec->sample_aspect_ratio = video->pixel_aspect;
+    codec->color_range = (enum AVColorRange)video->color_range;
+    codec->color_primaries = (enum AVColorPrimaries)video->color_primaries;
+    codec->color_trc = (enum AVColorTransferCharacteristic)video->color_transfer;
+    codec->colorspace = (enum AVColorSpace)video->color_space;
+    codec->thread_count = 1; /* a part is one core's; and the same bytes come out every time */
+    codec->flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
+    av_dict_set(options, "preset", "veryfast", 0);
+    av_dict_set_int(options, "crf", video->crf, 0);
+    av_dict_set(options, "forced-idr", "1", 0);
+}
+
+static int set_audio(AVCodecContext *codec, const struct part_spec *spec)
+{
+    const struct audio_spec *audio = &spec->audio;
+    codec->bit_rate = (int64_t)audio->bitrate_kbps * 1000;
+    codec->sample_rate = audio->sample_rate;
+    codec->time_base = (AVRational){ 1, audio->sample_rate };
+    if (spec->target != JOB_MP3) {
+        codec->sample_fmt = AV_SAMPLE_FMT_FLTP;
+        codec->flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
+    }
+    return av_channel_layout_from_string(&codec->ch_layout, audio->layout);
+}
+
+static const char *encoder_name(const struct part_spec *spec)
+{
+    if (spec->is_video)
+        return "libx264";
+    return spec->target == JOB_MP3 ? "libmp3lame" : "aac";
+}
+
+static enum es_code open_codec(struct encoder *encoder, const struct part_spec *spec,
+                               enum AVSampleFormat sample_format, struct es_err *reterr)
+{
+    const AVCodec *codec = avcodec_find_encoder_by_name(encoder_name(spec));
+    if (!codec)
+        return es_fail(reterr, ES_IO, "libav lacks the encoder '%s'", encoder_name(spec));
+    encoder->codec = avcodec_alloc_context3(codec);
+    if (!encoder->codec)
+        abort();
+    AVDictionary *options = NULL;
+    int status = 0;
+    encoder->codec->sample_fmt = sample_format;
+    if (spec->is_video)
+        set_video(encoder->codec, spec, &options);
+    else
+        status = set_audio(encoder->codec, spec);
+    if (status >= 0)
+        status = avcodec_open2(encoder->codec, codec, &options);
+    av_dict_free(&options);
+    return status < 0 ? av_fail(reterr, status, "opening the encoder '%s'", codec->name) : ES_OK;
+}
+
+enum es_code encoder_open(const struct part_spec *spec, enum AVSampleFormat sample_format,
+                          packet_taker *take, void *context, struct encoder **ret_encoder,
+                          struct es_err *reterr)
+{
+    es_auto(encoder) encoder = es_malloc(sizeof(*encoder));
+    encoder->take = take;
+    encoder->context = context;
+    encoder->packet = packet_new();
+    enum es_code code = open_codec(encoder, spec, sample_format, reterr);
+    if (code == ES_OK)
+        *ret_encoder = es_take(encoder);
+    return code;
+}
+
+void encoder_close(struct encoder *encoder)
+{
+    avcodec_free_context(&encoder->codec);
+    av_packet_free(&encoder->packet);
+    free(encoder);
+}
+
+enum es_code encoder_push(struct encoder *encoder, const AVFrame *frame, struct es_err *reterr)
+{
+    int status = avcodec_send_frame(encoder->codec, frame);
+    if (status < 0)
+        return av_fail(reterr, status, "encoding");
+    for (;;) {
+        status = avcodec_receive_packet(encoder->codec, encoder->packet);
+        if (status == AVERROR(EAGAIN) || status == AVERROR_EOF)
+            return ES_OK;
+        if (status < 0)
+            return av_fail(reterr, status, "encoding");
+        enum es_code code = encoder->take(encoder->context, encoder->packet, reterr);
+        av_packet_unref(encoder->packet);
+        if (code != ES_OK)
+            return code;
+    }
+}
+
+uint32_t encoder_header_crc(const struct encoder *encoder)
+{
+    return av_crc(av_crc_get_table(AV_CRC_32_IEEE_LE), 0, encoder->codec->extradata,
+                  (size_t)encoder->codec->extradata_size);
+}
+
+const char *encoder_codecs(const struct encoder *encoder, struct es_arena *arena)
+{
+    const AVCodecContext *codec = encoder->codec;
+    if (codec->codec_id == AV_CODEC_ID_AAC)
+        return "mp4a.40.2";
+    /* Annex B: a start code, the SPS's NAL header, then profile, constraints, level. */
+    const uint8_t *bytes = codec->extradata;
+    for (int i = 0; i + 7 < codec->extradata_size; i++)
+        if (bytes[i] == 0 && bytes[i + 1] == 0 && bytes[i + 2] == 1 && (bytes[i + 3] & 0x1f) == 7)
+            return es_printf(arena, "avc1.%02x%02x%02x", bytes[i + 4], bytes[i + 5], bytes[i + 6]);
+    return "avc1.640028";
+}

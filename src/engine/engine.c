@@ -1,0 +1,114 @@
+/* The engine's front: what is loaded before children fork, its version, and which part does what.
+ */
+#include "engine/engine.h"
+
+#include <libavfilter/avfilter.h>
+#include <libavformat/avformat.h>
+#include <libswresample/swresample.h>
+#include <libswscale/swscale.h>
+#include <stdio.h>
+
+#include "engine/allowed.h"
+#include "engine/av_error.h"
+#include "engine/convert.h"
+#include "engine/decoder.h"
+#include "engine/encoder.h"
+#include "engine/output.h"
+#include "engine/tags.h"
+
+#define ENGINE_VERSION "1" /* grows when the same spec gives other bytes */
+
+/* Opening an encoder once fills its constant tables, which children then share. */
+static void preload_encoder(const struct part_spec *spec, enum AVSampleFormat format)
+{
+    es_auto(encoder) encoder = NULL;
+    struct es_err err;
+    if (encoder_open(spec, format, NULL, NULL, &encoder, &err) != ES_OK)
+        return; /* whoever needs it will hear why */
+}
+
+void engine_preload(void)
+{
+    av_log_capture();
+    static const enum AVCodecID codec_ids[] = {
+        AV_CODEC_ID_H264, AV_CODEC_ID_HEVC,      AV_CODEC_ID_VP9,    AV_CODEC_ID_MPEG4,
+        AV_CODEC_ID_AAC,  AV_CODEC_ID_MP3,       AV_CODEC_ID_VORBIS, AV_CODEC_ID_OPUS,
+        AV_CODEC_ID_FLAC, AV_CODEC_ID_PCM_S16LE,
+    };
+    for (size_t i = 0; i < sizeof(codec_ids) / sizeof(*codec_ids); i++) {
+        const AVCodec *codec = allowed_decoder(codec_ids[i]);
+        es_auto(AVCodecContext) context = codec ? avcodec_alloc_context3(codec) : NULL;
+        if (context) {
+            context->thread_count = 1;
+            context->sample_rate = 48000;
+            av_channel_layout_default(&context->ch_layout, 2);
+            (void)avcodec_open2(context, codec, NULL); /* some want a header first: no matter */
+        }
+    }
+    const struct part_spec video = {
+        .is_video = true,
+        .target = JOB_MP4,
+        .time_base = { 1, 25 },
+        .video = { .width = 64,
+                   .height = 64,
+                   .frame_rate = { 25, 1 },
+                   .crf = 23,
+                   .pixel_aspect = { 1, 1 } },
+    };
+    struct part_spec audio = {
+        .target = JOB_MP4,
+        .audio = { .bitrate_kbps = 128, .sample_rate = 48000, .layout = "stereo" },
+    };
+    preload_encoder(&video, AV_SAMPLE_FMT_NONE);
+    preload_encoder(&audio, AV_SAMPLE_FMT_FLTP);
+    audio.target = JOB_MP3;
+    preload_encoder(&audio, AV_SAMPLE_FMT_FLTP);
+}
+
+const char *engine_version(void)
+{
+    static _Thread_local char text[160];
+    unsigned format = avformat_version(), codec = avcodec_version(), filter = avfilter_version();
+    unsigned resample = swresample_version(), scale = swscale_version();
+    snprintf(text, sizeof(text),
+             "engine " ENGINE_VERSION ", libavformat %u.%u.%u, libavcodec %u.%u.%u, "
+             "libavfilter %u.%u.%u, libswresample %u.%u.%u, libswscale %u.%u.%u",
+             AV_VERSION_MAJOR(format), AV_VERSION_MINOR(format), AV_VERSION_MICRO(format),
+             AV_VERSION_MAJOR(codec), AV_VERSION_MINOR(codec), AV_VERSION_MICRO(codec),
+             AV_VERSION_MAJOR(filter), AV_VERSION_MINOR(filter), AV_VERSION_MICRO(filter),
+             AV_VERSION_MAJOR(resample), AV_VERSION_MINOR(resample), AV_VERSION_MICRO(resample),
+             AV_VERSION_MAJOR(scale), AV_VERSION_MINOR(scale), AV_VERSION_MICRO(scale));
+    return text;
+}
+
+enum es_code picture_write_object(const struct decoder *decoder, const struct part_spec *spec,
+                                  const struct engine_host *host, const char **ret_name,
+                                  struct es_err *reterr)
+{
+    const AVFormatContext *format = decoder->demuxer->format;
+    if (spec->picture_stream_index >= (int)format->nb_streams)
+        return es_fail(reterr, ES_INVALID, "the spec is for another source");
+    const AVStream *stream = format->streams[spec->picture_stream_index];
+    if (stream->attached_pic.size <= 0 || stream->attached_pic.size > PICTURE_BYTES_MAX)
+        return ES_OK;
+    const char *name = picture_object_name(stream->codecpar->codec_id);
+    enum es_code code = output_write(host, name, stream->attached_pic.data,
+                                     (size_t)stream->attached_pic.size, reterr);
+    if (code == ES_OK)
+        *ret_name = name;
+    return code;
+}
+
+enum es_code engine_convert(const struct engine_input *input, const char *spec_text,
+                            const struct engine_host *host, struct es_arena *arena,
+                            const char **ret_result, struct es_err *reterr)
+{
+    struct es_err unheard = { 0 };
+    reterr = reterr ? reterr : &unheard;
+    struct part_spec spec;
+    enum es_code code = part_spec_read(spec_text, arena, &spec, reterr);
+    if (code != ES_OK)
+        return code;
+    return spec.is_video ? video_part_run(input, &spec, host, arena, ret_result, reterr)
+                         : audio_part_run(input, &spec, host, arena, ret_result, reterr);
+}

@@ -1,0 +1,78 @@
+/* The playlists of a finished HLS job. The segments stay as the parts published them. */
+#include <string.h>
+
+#include "engine/join.h"
+#include "engine/output.h"
+#include "model/hls.h"
+
+static enum es_code write_playlist(const struct join *join, const char *name, struct es_buf *text,
+                                   struct engine_outcome *outcome, struct es_err *reterr)
+{
+    outcome->output_size_bytes += (int64_t)text->size;
+    enum es_code code = output_write(join->host, name, text->bytes, text->size, reterr);
+    es_buf_clear(text);
+    return code;
+}
+
+/* Segments, headers (each once) and playlists. */
+static void list_objects(const struct hls_track *tracks, size_t track_count, struct es_arena *arena,
+                         struct engine_outcome *outcome)
+{
+    size_t most = track_count + 1;
+    for (size_t t = 0; t < track_count; t++)
+        most += 2 * tracks[t].segment_count;
+    const char **objects = es_new_array(arena, const char *, most);
+    size_t count = 0;
+    for (size_t t = 0; t < track_count; t++) {
+        const char *init_name = "";
+        for (size_t s = 0; s < tracks[t].segment_count; s++) {
+            const struct hls_segment *segment = &tracks[t].segments[s];
+            if (strcmp(segment->init_name, init_name) != 0)
+                objects[count++] = segment->init_name;
+            init_name = segment->init_name;
+            objects[count++] = segment->name;
+            outcome->output_size_bytes += segment->size_bytes;
+        }
+        if (track_count > 1)
+            objects[count++] = es_printf(arena, "%s.m3u8", tracks[t].name);
+    }
+    objects[count++] = job_output_name(JOB_HLS);
+    outcome->objects = objects;
+    outcome->object_count = count;
+}
+
+enum es_code join_hls(const struct join *join, struct engine_outcome *ret_outcome,
+                      struct es_err *reterr)
+{
+    struct hls_track *tracks = NULL;
+    size_t track_count = 0;
+    enum es_code code = hls_tracks_of_parts(join->parts, join->part_count, join->arena, &tracks,
+                                            &track_count, reterr);
+    if (code != ES_OK)
+        return code;
+    size_t kept = 0; /* a track of no segments is no track */
+    for (size_t t = 0; t < track_count; t++) {
+        if (!tracks[t].is_complete)
+            return es_fail(reterr, ES_INVALID, "the track '%s' is not complete", tracks[t].name);
+        if (tracks[t].segment_count > 0)
+            tracks[kept++] = tracks[t];
+    }
+    if (kept == 0)
+        return es_fail_word(reterr, ES_MEDIA, "media_damaged", "no part found anything to convert");
+
+    struct engine_outcome outcome = { 0 };
+    list_objects(tracks, kept, join->arena, &outcome);
+    es_auto_buf text = { 0 };
+    for (size_t t = 0; t < kept && kept > 1 && code == ES_OK; t++) {
+        hls_render_track(&tracks[t], "", true, &text);
+        code = write_playlist(join, es_printf(join->arena, "%s.m3u8", tracks[t].name), &text,
+                              &outcome, reterr);
+    }
+    if (code == ES_OK) {
+        hls_render_index(tracks, kept, "", true, &text);
+        code = write_playlist(join, job_output_name(JOB_HLS), &text, &outcome, reterr);
+    }
+    if (code == ES_OK)
+        *ret_outcome = outcome;
+    return code;
+}

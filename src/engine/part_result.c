@@ -1,0 +1,48 @@
+/* Part results <-> JSON. Pure. */
+#include "engine/part_result.h"
+
+#include <string.h>
+
+#include "wire/json.h"
+
+const char *part_result_write(const struct part_result *result, const struct hls_track *track,
+                              struct es_arena *arena)
+{
+    json_auto object = NULL;
+    if (track) {
+        es_auto_buf text = { 0 };
+        hls_track_write(track, &text);
+        object = json_loadb(text.bytes, text.size, 0, NULL);
+    } else {
+        object = json_object();
+    }
+    if (result->object)
+        json_put_text(object, "object", result->object);
+    if (result->picture)
+        json_put_text(object, "picture", result->picture);
+    json_put(object, "object_bytes", json_integer(result->size_bytes));
+    json_put(object, "shift", json_integer(result->shift));
+    json_put(object, "end_seconds", json_real(result->end_seconds));
+    json_put(object, "damaged_packets", json_integer(result->damaged_packets));
+    return json_text(object, arena);
+}
+
+enum es_code part_result_read(const char *text, struct es_arena *arena,
+                              struct part_result *ret_result, struct es_err *reterr)
+{
+    json_auto object = NULL;
+    enum es_code code = json_read(text, strlen(text), &object, reterr);
+    if (code != ES_OK)
+        return code;
+    if (!json_is_object(object))
+        return es_fail(reterr, ES_INVALID, "a part's result is no object");
+    *ret_result = (struct part_result){
+        .object = es_strdup(arena, json_member_string(object, "object", NULL)),
+        .picture = es_strdup(arena, json_member_string(object, "picture", NULL)),
+        .size_bytes = json_member_integer(object, "object_bytes", 0),
+        .shift = json_member_integer(object, "shift", 0),
+        .end_seconds = json_member_real(object, "end_seconds", 0),
+        .damaged_packets = json_member_integer(object, "damaged_packets", 0),
+    };
+    return ES_OK;
+}

@@ -1,0 +1,236 @@
+/* Specs <-> JSON. Pure. */
+#include "engine/spec.h"
+
+#include <libavutil/channel_layout.h>
+
+#include "base/es_text.h"
+#include "engine/demuxer.h"
+#include "wire/json.h"
+
+#define SPEC_VERSION 1
+
+static json_t *rational_json(AVRational value)
+{
+    return json_pack("[ii]", value.num, value.den);
+}
+
+/* Positive, or 0/1 where `can_be_zero`. */
+static bool rational_member(const json_t *object, const char *name, bool can_be_zero,
+                            AVRational *ret_value)
+{
+    const json_t *pair = json_object_get(object, name);
+    int64_t num = json_integer_value(json_array_get(pair, 0));
+    int64_t den = json_integer_value(json_array_get(pair, 1));
+    if (num < (can_be_zero ? 0 : 1) || num > INT32_MAX || den < 1 || den > INT32_MAX)
+        return false;
+    *ret_value = (AVRational){ (int)num, (int)den };
+    return true;
+}
+
+/* Lies in least..most and fits an int. */
+static bool int_member(const json_t *object, const char *name, int least, int most, int *ret_value)
+{
+    int64_t value = json_member_integer(object, name, INT64_MIN);
+    if (value < least || value > most)
+        return false;
+    *ret_value = (int)value;
+    return true;
+}
+
+static json_t *tags_json(const struct media_tag *tags, size_t tag_count)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < tag_count; i++)
+        json_array_append_new(array, json_pack("[ss]", tags[i].name, tags[i].value));
+    return array;
+}
+
+static void tags_member(const json_t *object, struct es_arena *arena,
+                        const struct media_tag **ret_tags, size_t *ret_count)
+{
+    const json_t *array = json_object_get(object, "tags");
+    size_t count = json_array_size(array);
+    count = count < MEDIA_TAGS_MAX ? count : MEDIA_TAGS_MAX;
+    struct media_tag *tags = es_new_array(arena, struct media_tag, count);
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        const json_t *pair = json_array_get(array, i);
+        const char *name = json_string_value(json_array_get(pair, 0));
+        const char *value = json_string_value(json_array_get(pair, 1));
+        if (name && value)
+            tags[kept++] = (struct media_tag){ es_strdup(arena, name), es_strdup(arena, value) };
+    }
+    *ret_tags = tags;
+    *ret_count = kept;
+}
+
+static json_t *video_json(const struct video_spec *video)
+{
+    json_t *object = json_object();
+    json_put(object, "width", json_integer(video->width));
+    json_put(object, "height", json_integer(video->height));
+    json_put(object, "pixel_aspect", rational_json(video->pixel_aspect));
+    json_put(object, "frame_rate", rational_json(video->frame_rate));
+    json_put(object, "crf", json_integer(video->crf));
+    json_put(object, "color",
+             json_pack("[iiii]", video->color_range, video->color_primaries, video->color_transfer,
+                       video->color_space));
+    json_put(object, "segment_ticks", json_integer(video->segment_ticks));
+    json_put(object, "init_crc", json_integer(video->init_crc));
+    return object;
+}
+
+static bool video_read(const json_t *object, struct video_spec *ret_video)
+{
+    struct video_spec *video = ret_video;
+    int *const colors[] = { &video->color_range, &video->color_primaries, &video->color_transfer,
+                            &video->color_space };
+    for (size_t i = 0; i < sizeof(colors) / sizeof(*colors); i++) {
+        int64_t value = json_integer_value(json_array_get(json_object_get(object, "color"), i));
+        if (value < 0 || value > 255)
+            return false;
+        *colors[i] = (int)value;
+    }
+    video->segment_ticks = json_member_integer(object, "segment_ticks", 0);
+    video->init_crc = (uint32_t)json_member_integer(object, "init_crc", 0);
+    return int_member(object, "width", 2, DIMENSION_MAX, &video->width) &&
+           int_member(object, "height", 2, DIMENSION_MAX, &video->height) &&
+           (int64_t)video->width * video->height <= PIXELS_MAX &&
+           rational_member(object, "pixel_aspect", true, &video->pixel_aspect) &&
+           rational_member(object, "frame_rate", false, &video->frame_rate) &&
+           int_member(object, "crf", 1, 51, &video->crf) && video->segment_ticks > 0;
+}
+
+static json_t *audio_json(const struct audio_spec *audio)
+{
+    json_t *object = json_object();
+    json_put(object, "bitrate_kbps", json_integer(audio->bitrate_kbps));
+    json_put(object, "sample_rate", json_integer(audio->sample_rate));
+    json_put_text(object, "layout", audio->layout);
+    json_put(object, "is_synced", json_boolean(audio->is_synced));
+    json_put(object, "sample_count_max", json_integer(audio->sample_count_max));
+    return object;
+}
+
+static bool audio_read(const json_t *object, struct es_arena *arena, struct audio_spec *ret_audio)
+{
+    struct audio_spec *audio = ret_audio;
+    const char *layout = json_member_string(object, "layout", "");
+    AVChannelLayout parsed = { 0 };
+    if (av_channel_layout_from_string(&parsed, layout) < 0)
+        return false;
+    bool is_plain = parsed.order == AV_CHANNEL_ORDER_NATIVE;
+    av_channel_layout_uninit(&parsed);
+    audio->layout = es_strdup(arena, layout);
+    audio->is_synced = json_member_bool(object, "is_synced", false);
+    audio->sample_count_max = json_member_integer(object, "sample_count_max", 0);
+    return is_plain && int_member(object, "bitrate_kbps", 8, 640, &audio->bitrate_kbps) &&
+           int_member(object, "sample_rate", 4000, 192000, &audio->sample_rate) &&
+           audio->sample_count_max >= 0;
+}
+
+const char *part_spec_write(const struct part_spec *spec, struct es_arena *arena)
+{
+    json_auto object = json_object();
+    json_put(object, "version", json_integer(SPEC_VERSION));
+    json_put_text(object, "track", spec->is_video ? "video" : "audio");
+    json_put_text(object, "target", job_target_name(spec->target));
+    json_put_text(object, "copy", spec->copy == JOB_COPY_NEVER ? "never" : "auto");
+    json_put(object, "index", json_integer(spec->index));
+    json_put(object, "is_first", json_boolean(spec->is_first));
+    json_put(object, "stream", json_integer(spec->stream_index));
+    json_put(object, "time_base", rational_json(spec->time_base));
+    json_put(object, "origin", json_integer(spec->origin));
+    if (spec->start != INT64_MIN)
+        json_put(object, "start", json_integer(spec->start));
+    if (spec->end != INT64_MAX)
+        json_put(object, "end", json_integer(spec->end));
+    json_put(object, "weight_seconds", json_real(spec->weight_seconds));
+    json_put(object, "timeline_seconds", json_real(spec->timeline_seconds));
+    json_put(object, "picture_stream", json_integer(spec->picture_stream_index));
+    if (spec->tag_count)
+        json_put(object, "tags", tags_json(spec->tags, spec->tag_count));
+    if (spec->is_video)
+        json_put(object, "video", video_json(&spec->video));
+    else
+        json_put(object, "audio", audio_json(&spec->audio));
+    return json_text(object, arena);
+}
+
+static enum es_code fail_spec(struct es_err *reterr, const char *what)
+{
+    return es_fail(reterr, ES_INVALID, "the spec's %s is missing or out of range", what);
+}
+
+enum es_code part_spec_read(const char *text, struct es_arena *arena, struct part_spec *ret_spec,
+                            struct es_err *reterr)
+{
+    json_auto object = NULL;
+    enum es_code code = json_read(text, strlen(text), &object, reterr);
+    if (code != ES_OK)
+        return code;
+    if (json_member_integer(object, "version", 0) != SPEC_VERSION)
+        return fail_spec(reterr, "version");
+    const char *track = json_member_string(object, "track", "");
+    struct part_spec spec = {
+        .is_video = strcmp(track, "video") == 0,
+        .target = job_target_from_name(json_member_string(object, "target", "")),
+        .copy = strcmp(json_member_string(object, "copy", ""), "never") == 0 ? JOB_COPY_NEVER
+                                                                             : JOB_COPY_AUTO,
+        .is_first = json_member_bool(object, "is_first", false),
+        .origin = json_member_integer(object, "origin", 0),
+        .start = json_member_integer(object, "start", INT64_MIN),
+        .end = json_member_integer(object, "end", INT64_MAX),
+        .weight_seconds = json_member_real(object, "weight_seconds", 0),
+        .timeline_seconds = json_member_real(object, "timeline_seconds", 0),
+    };
+    if (!spec.is_video && strcmp(track, "audio") != 0)
+        return fail_spec(reterr, "track");
+    if (spec.target == JOB_TARGET_UNSET)
+        return fail_spec(reterr, "target");
+    if (!int_member(object, "index", 0, INT32_MAX, &spec.index) ||
+        !int_member(object, "stream", 0, INT32_MAX, &spec.stream_index) ||
+        !int_member(object, "picture_stream", -1, INT32_MAX, &spec.picture_stream_index))
+        return fail_spec(reterr, "index");
+    if (!rational_member(object, "time_base", false, &spec.time_base))
+        return fail_spec(reterr, "time_base");
+    tags_member(object, arena, &spec.tags, &spec.tag_count);
+    if (spec.is_video && !video_read(json_object_get(object, "video"), &spec.video))
+        return fail_spec(reterr, "video");
+    if (!spec.is_video && !audio_read(json_object_get(object, "audio"), arena, &spec.audio))
+        return fail_spec(reterr, "audio");
+    *ret_spec = spec;
+    return ES_OK;
+}
+
+const char *join_spec_write(const struct join_spec *spec, struct es_arena *arena)
+{
+    json_auto object = json_object();
+    json_put(object, "version", json_integer(SPEC_VERSION));
+    json_put_text(object, "target", job_target_name(spec->target));
+    json_put(object, "duration_seconds", json_real(spec->duration_seconds));
+    json_put(object, "weight_seconds", json_real(spec->weight_seconds));
+    json_put(object, "tags", tags_json(spec->tags, spec->tag_count));
+    return json_text(object, arena);
+}
+
+enum es_code join_spec_read(const char *text, struct es_arena *arena, struct join_spec *ret_spec,
+                            struct es_err *reterr)
+{
+    json_auto object = NULL;
+    enum es_code code = json_read(text, strlen(text), &object, reterr);
+    if (code != ES_OK)
+        return code;
+    struct join_spec spec = {
+        .target = job_target_from_name(json_member_string(object, "target", "")),
+        .duration_seconds = json_member_real(object, "duration_seconds", 0),
+        .weight_seconds = json_member_real(object, "weight_seconds", 0),
+    };
+    if (json_member_integer(object, "version", 0) != SPEC_VERSION)
+        return fail_spec(reterr, "version");
+    if (spec.target == JOB_TARGET_UNSET)
+        return fail_spec(reterr, "target");
+    tags_member(object, arena, &spec.tags, &spec.tag_count);
+    *ret_spec = spec;
+    return ES_OK;
+}

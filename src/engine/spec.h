@@ -1,0 +1,69 @@
+/* The specs of a job's parts and join: what the plan tells those who carry it out, as structs and
+ * as JSON. They pass through the queue and other machines, so reading checks every bound. A CONVERT
+ * spec has the member "track" ("video" or "audio") that model/hls.h looks for. */
+#ifndef SPEC_H
+#define SPEC_H
+
+#include <libavutil/rational.h>
+
+#include "base/es_arena.h"
+#include "base/es_error.h"
+#include "model/job.h"
+#include "model/media.h"
+
+/* Times are in the stream's time base and absolute, as the source has them. */
+struct video_spec {
+    int width, height; /* of the output, even */
+    AVRational pixel_aspect;
+    AVRational frame_rate;
+    int crf;
+    int color_range, color_primaries, color_transfer, color_space; /* libav's numbers */
+    int64_t segment_ticks; /* a segment's length; the job's first part begins with shorter ones */
+    uint32_t init_crc;     /* of the encoder's header that all parts are expected to share */
+};
+
+struct audio_spec {
+    int bitrate_kbps;
+    int sample_rate;
+    const char *layout; /* libav's name: "stereo" */
+    bool is_synced; /* gaps become silence and overlaps are cut, so that it stays beside a video */
+    int64_t sample_count_max; /* 0: to the end */
+};
+
+struct part_spec {
+    bool is_video; /* video, or else audio */
+    enum job_target target;
+    enum job_copy copy;
+    int index;
+    bool is_first; /* the track's first part */
+    int stream_index;
+    AVRational time_base;
+    int64_t origin; /* the timeline's zero */
+    int64_t start,
+        end; /* frames with start <= time < end; INT64_MIN/MAX: from the beginning/to the end */
+    double weight_seconds, timeline_seconds; /* the part's, and of how much media that stands for */
+    int picture_stream_index;                /* cover art that this part carries over; -1 none */
+    const struct media_tag *tags;            /* that this part writes */
+    size_t tag_count;
+    struct video_spec video;
+    struct audio_spec audio;
+};
+
+struct join_spec {
+    enum job_target target;
+    double duration_seconds; /* as the source claims, after trimming */
+    double weight_seconds;
+    const struct media_tag *tags;
+    size_t tag_count;
+};
+
+const char *part_spec_write(const struct part_spec *spec, struct es_arena *arena);
+const char *join_spec_write(const struct join_spec *spec, struct es_arena *arena);
+
+/* ES_INVALID for text that is no such spec. */
+ES_CHECK enum es_code part_spec_read(const char *text, struct es_arena *arena,
+                                     struct part_spec *ret_spec, struct es_err *reterr);
+ES_CHECK enum es_code join_spec_read(const char *text, struct es_arena *arena,
+                                     struct join_spec *ret_spec, struct es_err *reterr);
+
+#endif

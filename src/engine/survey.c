@@ -1,0 +1,193 @@
+/* The survey. Headers lie, so the end is looked up in the packets: near the claimed end where the
+ * container can seek there and the claim holds, else all the way. */
+#include "engine/survey.h"
+
+#include <libavutil/avstring.h>
+#include <libavutil/intreadwrite.h>
+
+#include "engine/decoder.h"
+
+#define CANDIDATES_MAX          8
+#define TAIL_SECONDS            5
+#define TAIL_PACKETS_MAX        100000
+#define CLAIM_TOLERANCE_SECONDS 1.0
+
+/* Containers whose times are stored or counted exactly, whether one reads or seeks. */
+static const char exact_demuxers[] = "matroska,webm,mov,mp4,m4a,3gp,3g2,mj2";
+/* Those whose end can be looked at alone. */
+static const char tail_demuxers[] =
+    "matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,avi,flac,ogg,wav,w64,aiff,caf,asf,flv,mxf";
+
+/* The first frame of the best stream of a kind that gives one. */
+static enum es_code find_first_frame(const struct engine_input *input, struct survey *survey,
+                                     enum AVMediaType type, int *ret_index, AVFrame *frame,
+                                     struct es_err *reterr)
+{
+    for (int rank = 0; rank < CANDIDATES_MAX; rank++) {
+        int index = demuxer_choose(survey->demuxer, type, rank);
+        if (index < 0)
+            break;
+        es_auto(decoder) decoder = NULL;
+        bool has_frame = false;
+        enum es_code code = decoder_open(input, index, &decoder, reterr);
+        if (code == ES_OK)
+            code = decoder_next(decoder, frame, &has_frame, reterr);
+        if (code != ES_OK && code != ES_MEDIA)
+            return code;
+        bool is_usable =
+            has_frame &&
+            (type == AVMEDIA_TYPE_AUDIO
+                 ? frame->sample_rate > 0 && frame->nb_samples > 0
+                 : frame->width > 1 && frame->height > 1 && frame->width <= DIMENSION_MAX &&
+                       frame->height <= DIMENSION_MAX &&
+                       (int64_t)frame->width * frame->height <= PIXELS_MAX);
+        if (is_usable) {
+            *ret_index = index;
+            return ES_OK;
+        }
+        av_frame_unref(frame);
+    }
+    return ES_OK;
+}
+
+static void find_origin(struct survey *survey)
+{
+    const AVFormatContext *format = survey->demuxer->format;
+    survey->origin_us = INT64_MAX;
+    const struct {
+        int index;
+        const AVFrame *frame;
+    } firsts[] = { { survey->video_index, survey->video_frame },
+                   { survey->audio_index, survey->audio_frame } };
+    for (size_t i = 0; i < 2; i++) {
+        if (firsts[i].index < 0)
+            continue;
+        int64_t time =
+            av_rescale_q_rnd(firsts[i].frame->pts, format->streams[firsts[i].index]->time_base,
+                             AV_TIME_BASE_Q, AV_ROUND_DOWN);
+        survey->origin_us = time < survey->origin_us ? time : survey->origin_us;
+    }
+}
+
+/* When what is in the packet ends, in microseconds; padding at the end of gapless sound left out.
+ */
+static int64_t packet_end(const AVPacket *packet, const AVStream *stream)
+{
+    int64_t time = packet->pts != AV_NOPTS_VALUE ? packet->pts : packet->dts;
+    if (time == AV_NOPTS_VALUE)
+        return INT64_MIN;
+    int64_t end = av_rescale_q(time + packet->duration, stream->time_base, AV_TIME_BASE_Q);
+    size_t size = 0;
+    const uint8_t *skip = av_packet_get_side_data(packet, AV_PKT_DATA_SKIP_SAMPLES, &size);
+    if (skip && size >= 8 && stream->codecpar->sample_rate > 0)
+        end -= av_rescale(AV_RL32(skip + 4), AV_TIME_BASE, stream->codecpar->sample_rate);
+    return end;
+}
+
+/* Reads on to the end; *ret_end_us stays where nothing came or there was too much. */
+static enum es_code read_to_end(struct survey *survey, int64_t packets_max, int64_t *ret_end_us,
+                                struct es_err *reterr)
+{
+    es_auto(AVPacket) packet = packet_new();
+    int64_t end = INT64_MIN;
+    for (int64_t count = 0; count < packets_max; count++) {
+        bool has_packet = false;
+        enum es_code code = demuxer_read(survey->demuxer, packet, &has_packet, reterr);
+        if (code != ES_OK)
+            return code;
+        if (!has_packet) {
+            if (end != INT64_MIN)
+                *ret_end_us = end;
+            return ES_OK;
+        }
+        int64_t packet_ends =
+            packet_end(packet, survey->demuxer->format->streams[packet->stream_index]);
+        end = packet_ends > end ? packet_ends : end;
+        av_packet_unref(packet);
+    }
+    return ES_OK;
+}
+
+static enum es_code find_duration(const struct engine_input *input, struct survey *survey,
+                                  struct es_err *reterr)
+{
+    AVFormatContext *format = survey->demuxer->format;
+    int main_index = survey->video_index >= 0 ? survey->video_index : survey->audio_index;
+    bool is_claim = format->duration > 0 &&
+                    format->duration_estimation_method != AVFMT_DURATION_FROM_BITRATE &&
+                    av_match_list(format->iformat->name, tail_demuxers, ',');
+    int64_t start_us = format->start_time != AV_NOPTS_VALUE ? format->start_time : 0;
+    int64_t claimed_end = start_us + format->duration;
+    int64_t end = INT64_MIN;
+    demuxer_select(survey->demuxer, survey->video_index, survey->audio_index);
+    if (is_claim) {
+        bool is_there = false;
+        int64_t target = claimed_end - TAIL_SECONDS * INT64_C(1000000);
+        enum es_code code =
+            demuxer_seek(survey->demuxer, main_index,
+                         av_rescale_q(target > start_us ? target : start_us, AV_TIME_BASE_Q,
+                                      format->streams[main_index]->time_base),
+                         &is_there, reterr);
+        if (code == ES_OK && is_there)
+            code = read_to_end(survey, TAIL_PACKETS_MAX, &end, reterr);
+        if (code != ES_OK)
+            return code;
+    }
+    double apart = end == INT64_MIN ? 1e9 : (double)llabs(end - claimed_end) / AV_TIME_BASE;
+    if (apart > CLAIM_TOLERANCE_SECONDS) {
+        /* The index that a container has read so far stays with the survey's own demuxer. */
+        es_auto(demuxer) fresh = NULL;
+        enum es_code code = demuxer_open(input, &fresh, reterr);
+        if (code != ES_OK)
+            return code;
+        demuxer_close(survey->demuxer);
+        survey->demuxer = es_take(fresh);
+        demuxer_select(survey->demuxer, survey->video_index, survey->audio_index);
+        code = read_to_end(survey, INT64_MAX, &end, reterr);
+        if (code != ES_OK)
+            return code;
+    }
+    survey->duration_seconds =
+        end > survey->origin_us ? (double)(end - survey->origin_us) / AV_TIME_BASE : 0;
+    survey->claimed_seconds = survey->duration_seconds;
+    if (is_claim && claimed_end > end && end != INT64_MIN)
+        survey->claimed_seconds = (double)(claimed_end - survey->origin_us) / AV_TIME_BASE;
+    return ES_OK;
+}
+
+enum es_code survey_make(const struct engine_input *input, struct survey **ret_survey,
+                         struct es_err *reterr)
+{
+    es_auto(survey) survey = es_malloc(sizeof(*survey));
+    survey->video_index = survey->audio_index = -1;
+    survey->video_frame = frame_new();
+    survey->audio_frame = frame_new();
+    enum es_code code = demuxer_open(input, &survey->demuxer, reterr);
+    if (code == ES_OK)
+        code = find_first_frame(input, survey, AVMEDIA_TYPE_VIDEO, &survey->video_index,
+                                survey->video_frame, reterr);
+    if (code == ES_OK)
+        code = find_first_frame(input, survey, AVMEDIA_TYPE_AUDIO, &survey->audio_index,
+                                survey->audio_frame, reterr);
+    if (code != ES_OK)
+        return code;
+    if (survey->video_index < 0 && survey->audio_index < 0)
+        return es_fail_word(reterr, ES_MEDIA,
+                            survey->demuxer->is_sure ? "media_damaged" : "unsupported_format",
+                            "no stream of the source can be decoded");
+    find_origin(survey);
+    survey->can_seek = av_match_list(survey->demuxer->format->iformat->name, exact_demuxers, ',');
+    code = find_duration(input, survey, reterr);
+    if (code == ES_OK)
+        *ret_survey = es_take(survey);
+    return code;
+}
+
+void survey_free(struct survey *survey)
+{
+    if (survey->demuxer)
+        demuxer_close(survey->demuxer);
+    av_frame_free(&survey->video_frame);
+    av_frame_free(&survey->audio_frame);
+    free(survey);
+}

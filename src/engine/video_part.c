@@ -1,0 +1,234 @@
+/* A span of the picture: decoded from a key frame before it, encoded on its own, cut into segments
+ * that are published as they come. */
+#include "engine/convert.h"
+#include "engine/cutter.h"
+#include "engine/decoder.h"
+#include "engine/encoder.h"
+#include "engine/frame_filter.h"
+#include "engine/part_result.h"
+#include "engine/reporter.h"
+#include "engine/segmenter.h"
+
+#include "engine/compat.h"
+
+#define INIT_NAME "video-init.mp4"
+
+struct video_part {
+    const struct part_spec *spec;
+    struct es_arena *arena;
+    struct reporter reporter;
+    struct decoder *decoder;
+    struct frame_filter filter;
+    struct encoder *encoder;
+    struct segmenter *segmenter;
+    struct cutter frame_cutter, packet_cutter;
+    int64_t last_time;     /* of the last frame; INT64_MIN: none yet */
+    int64_t last_duration; /* as its source says, or the usual one */
+    const char *codecs;
+};
+
+/* Times here count from the origin, in the spec's time base. */
+static double seconds_of(const struct video_part *part, int64_t ticks)
+{
+    return (double)ticks * av_q2d(part->spec->time_base);
+}
+
+static int64_t begin_of(const struct video_part *part)
+{
+    return part->spec->start == INT64_MIN ? 0 : part->spec->start - part->spec->origin;
+}
+
+static double done_seconds(const struct video_part *part)
+{
+    return part->last_time == INT64_MIN ? 0 : seconds_of(part, part->last_time - begin_of(part));
+}
+
+static const char *result_of(const struct video_part *part, const char *picture, bool is_complete)
+{
+    const struct segmenter *segmenter = part->segmenter;
+    bool is_empty = segmenter->segment_count == 0;
+    struct part_result result = {
+        .object =
+            segmenter->settings.object_name && !is_empty ? segmenter->settings.object_name : NULL,
+        .picture = picture,
+        .size_bytes = segmenter->settings.object_name ? segmenter->size_bytes : 0,
+        .shift = segmenter->settings.shift,
+        .end_seconds = is_empty ? 0 : seconds_of(part, part->last_time + part->last_duration),
+        .damaged_packets = part->decoder->damaged_packets + part->decoder->demuxer->damaged_packets,
+    };
+    struct hls_track track = {
+        .name = "video",
+        .is_video = true,
+        .codecs = part->codecs,
+        .width = part->spec->video.width,
+        .height = part->spec->video.height,
+        .frame_rate = av_q2d(part->spec->video.frame_rate),
+        .segments = segmenter->segments,
+        .segment_count = segmenter->segment_count,
+        .is_complete = is_complete,
+    };
+    return part_result_write(&result, part->spec->target == JOB_HLS ? &track : NULL, part->arena);
+}
+
+static enum es_code cut(struct video_part *part, int64_t next_time, struct es_err *reterr)
+{
+    size_t before = part->segmenter->segment_count;
+    enum es_code code = segmenter_cut(part->segmenter, next_time, reterr);
+    if (code != ES_OK || part->spec->target != JOB_HLS || part->segmenter->segment_count == before)
+        return code;
+    part->reporter.is_playable = true;
+    return reporter_publish(&part->reporter, done_seconds(part), result_of(part, NULL, false),
+                            reterr);
+}
+
+static enum es_code take_packet(void *context, AVPacket *packet, struct es_err *reterr)
+{
+    struct video_part *part = context;
+    if (packet->flags & AV_PKT_FLAG_KEY && cutter_is_due(&part->packet_cutter, packet->pts)) {
+        enum es_code code = cut(part, packet->pts, reterr);
+        if (code != ES_OK)
+            return code;
+    }
+    return segmenter_add(part->segmenter, packet, reterr);
+}
+
+static enum es_code take_frame(void *context, AVFrame *frame, struct es_err *reterr)
+{
+    struct video_part *part = context;
+    int64_t duration = frame_duration(frame);
+    frame->pts -= part->spec->origin;
+    if (frame->pts <= part->last_time || frame->pts < 0)
+        return ES_OK; /* two frames at one time: the first is shown */
+    part->last_time = frame->pts;
+    if (duration > 0)
+        part->last_duration = duration;
+    bool is_cut = cutter_is_due(&part->frame_cutter, frame->pts);
+    frame->pict_type = is_cut ? AV_PICTURE_TYPE_I : AV_PICTURE_TYPE_NONE;
+    enum es_code code = encoder_push(part->encoder, frame, reterr);
+    return code == ES_OK ? reporter_tick(&part->reporter, done_seconds(part), reterr) : code;
+}
+
+/* All frames of the span; *ret_next_time is when the first frame behind it is shown. */
+static enum es_code run_frames(struct video_part *part, int64_t *ret_next_time,
+                               struct es_err *reterr)
+{
+    es_auto(AVFrame) frame = frame_new();
+    int64_t next_time = INT64_MIN;
+    bool has_frame = true;
+    while (next_time == INT64_MIN) {
+        enum es_code code = decoder_next(part->decoder, frame, &has_frame, reterr);
+        if (code != ES_OK)
+            return code;
+        if (!has_frame)
+            break;
+        if (frame->pts >= part->spec->end)
+            next_time = frame->pts - part->spec->origin;
+        else if (frame->pts >= part->spec->start)
+            code = frame_filter_push(&part->filter, frame, reterr);
+        else
+            code = reporter_tick(&part->reporter, 0, reterr);
+        av_frame_unref(frame);
+        if (code != ES_OK)
+            return code;
+    }
+    enum es_code code = frame_filter_push(&part->filter, NULL, reterr);
+    if (code == ES_OK)
+        code = encoder_push(part->encoder, NULL, reterr);
+    if (next_time <= part->last_time)
+        next_time = part->last_time + part->last_duration;
+    *ret_next_time = next_time;
+    return code;
+}
+
+static enum es_code open_segmenter(struct video_part *part, const struct engine_host *host,
+                                   struct es_err *reterr)
+{
+    const struct part_spec *spec = part->spec;
+    int64_t frame_ticks =
+        av_rescale_q_rnd(1, av_inv_q(spec->video.frame_rate), spec->time_base, AV_ROUND_UP);
+    bool is_shared = encoder_header_crc(part->encoder) == spec->video.init_crc;
+    struct segmenter_settings settings = {
+        .host = host,
+        .encoder = part->encoder,
+        .spec = spec,
+        .arena = part->arena,
+        .init_name =
+            is_shared ? INIT_NAME : es_printf(part->arena, "video-%05d-init.mp4", spec->index),
+        .is_init_written = spec->is_first || !is_shared,
+        .object_name =
+            spec->target == JOB_MP4 ? es_printf(part->arena, "part-%05d.mp4", spec->index) : NULL,
+        .delay = frame_ticks * part->encoder->codec->has_b_frames,
+    };
+    part->last_duration = frame_ticks;
+    part->codecs = encoder_codecs(part->encoder, part->arena);
+    return segmenter_open(&settings, &part->segmenter, reterr);
+}
+
+static enum es_code open_part(struct video_part *part, const struct engine_input *input,
+                              const struct engine_host *host, struct es_err *reterr)
+{
+    const struct part_spec *spec = part->spec;
+    enum es_code code = decoder_open(input, spec->stream_index, &part->decoder, reterr);
+    if (code != ES_OK)
+        return code;
+    if (av_cmp_q(part->decoder->stream->time_base, spec->time_base) != 0)
+        return es_fail(reterr, ES_INVALID, "the spec is for another source");
+    if (spec->start != INT64_MIN)
+        code = decoder_start(part->decoder, spec->start, reterr);
+    frame_filter_init(&part->filter, spec, part->decoder->stream, take_frame, part);
+    if (code == ES_OK)
+        code = encoder_open(spec, AV_SAMPLE_FMT_NONE, take_packet, part, &part->encoder, reterr);
+    if (code == ES_OK)
+        code = open_segmenter(part, host, reterr);
+    int64_t second = av_rescale_q(1, (AVRational){ 1, 1 }, spec->time_base);
+    cutter_init(&part->frame_cutter, begin_of(part), spec->video.segment_ticks, second,
+                spec->is_first);
+    part->packet_cutter = part->frame_cutter;
+    return code;
+}
+
+static enum es_code run(struct video_part *part, const struct engine_input *input,
+                        const struct engine_host *host, const char **ret_result,
+                        struct es_err *reterr)
+{
+    const char *picture = NULL;
+    int64_t next_time = 0;
+    enum es_code code = open_part(part, input, host, reterr);
+    if (code == ES_OK && part->spec->picture_stream_index >= 0)
+        code = picture_write_object(part->decoder, part->spec, host, &picture, reterr);
+    if (code == ES_OK)
+        code = run_frames(part, &next_time, reterr);
+    if (code == ES_OK)
+        code = cut(part, next_time, reterr);
+    if (code == ES_OK)
+        code = segmenter_finish(part->segmenter, reterr);
+    if (code != ES_OK)
+        return code;
+    if (part->last_time != INT64_MIN)
+        part->last_duration = next_time - part->last_time;
+    *ret_result = result_of(part, picture, true);
+    return ES_OK;
+}
+
+enum es_code video_part_run(const struct engine_input *input, const struct part_spec *spec,
+                            const struct engine_host *host, struct es_arena *arena,
+                            const char **ret_result, struct es_err *reterr)
+{
+    struct video_part part = {
+        .spec = spec,
+        .arena = arena,
+        .reporter = { .host = host,
+                      .weight_seconds = spec->weight_seconds,
+                      .timeline_seconds = spec->timeline_seconds },
+        .last_time = INT64_MIN,
+    };
+    enum es_code code = run(&part, input, host, ret_result, reterr);
+    if (part.segmenter)
+        segmenter_close(part.segmenter);
+    if (part.encoder)
+        encoder_close(part.encoder);
+    frame_filter_release(&part.filter);
+    if (part.decoder)
+        decoder_close(part.decoder);
+    return code;
+}
