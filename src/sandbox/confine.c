@@ -1,22 +1,29 @@
 /* The walls, in the order that lets each be raised: what needs privileges first, seccomp last. */
 #include "sandbox/confine.h"
 
+#include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
+#include <seccomp.h>
 #include <signal.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/es_arena.h"
+#include "base/es_auto.h"
 #include "sandbox/filter.h"
 #include "sandbox/landlock.h"
 #include "sandbox/sanitizer.h"
 
 #define NOBODY_ID 65534
 #define FDS_MIN   8
+
+#define MEMORY_BYTES_MAX ((uint64_t)1 << 48)
 
 /* Address space beside memory_bytes for what malloc reserves and does not use, 64 MiB a thread's
  * arena; RLIMIT_DATA, which counts only writable memory, holds memory_bytes itself. */
@@ -32,6 +39,8 @@ enum es_code confine_check(const struct confine_limits *limits, struct es_err *r
 {
     if (limits->memory_bytes == 0 || limits->cpu_seconds == 0 || limits->file_bytes == 0)
         return es_fail(reterr, ES_INVALID, "a child needs limits on memory, CPU and file size");
+    if (limits->memory_bytes > MEMORY_BYTES_MAX)
+        return es_fail(reterr, ES_INVALID, "no machine has so much memory");
     if (limits->fd_count < FDS_MIN)
         return es_fail(reterr, ES_INVALID, "a child needs at least %d descriptors", FDS_MIN);
     if (limits->niceness < 0 || limits->niceness > 19)
@@ -39,20 +48,34 @@ enum es_code confine_check(const struct confine_limits *limits, struct es_err *r
     return ES_OK;
 }
 
-/* What the process maps already: all of it, and the part that is writable. */
-static void measure_mapped(uint64_t *ret_all_bytes, uint64_t *ret_data_bytes)
+struct confine_plan {
+    uint64_t mapped_bytes;
+    uint64_t data_bytes;   /* the writable part of it */
+    struct filter *filter; /* NULL: of a plan without seccomp */
+};
+
+static void measure_mapped(struct confine_plan *plan)
 {
-    *ret_all_bytes = *ret_data_bytes = MAPPED_BYTES_UNKNOWN;
-    FILE *file = fopen("/proc/self/statm", "re");
-    if (!file)
+    plan->mapped_bytes = plan->data_bytes = MAPPED_BYTES_UNKNOWN;
+    es_auto_fd fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+    char text[256];
+    ssize_t got = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+    if (got < 0)
         return;
-    unsigned long all, data;
-    if (fscanf(file, "%lu %*u %*u %*u %*u %lu", &all, &data) == 2) {
-        uint64_t page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
-        *ret_all_bytes = all * page_bytes;
-        *ret_data_bytes = data * page_bytes;
+    text[got] = 0;
+
+    uint64_t pages[6]; /* size, resident, shared, text, (nothing), data */
+    char *cursor = text;
+    for (size_t i = 0; i < 6; i++) {
+        char *end;
+        pages[i] = strtoull(cursor, &end, 10);
+        if (end == cursor)
+            return;
+        cursor = end;
     }
-    fclose(file);
+    uint64_t page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
+    plan->mapped_bytes = pages[0] * page_bytes;
+    plan->data_bytes = pages[5] * page_bytes;
 }
 
 static enum es_code limit(int resource, uint64_t soft, uint64_t hard, struct es_err *reterr)
@@ -68,21 +91,20 @@ static enum es_code limit(int resource, uint64_t soft, uint64_t hard, struct es_
     return ES_OK;
 }
 
-static enum es_code set_limits(const struct confine_limits *limits, struct es_err *reterr)
+static enum es_code set_limits(const struct confine_plan *plan, const struct confine_limits *limits,
+                               struct es_err *reterr)
 {
-    uint64_t all_bytes, data_bytes;
-    measure_mapped(&all_bytes, &data_bytes);
+    uint64_t data_bytes = plan->data_bytes + limits->memory_bytes;
+    uint64_t mapped_bytes = plan->mapped_bytes + limits->memory_bytes + RESERVED_BYTES;
+    if (SANITIZED)
+        data_bytes = mapped_bytes = RLIM_INFINITY;
     const struct {
         int resource;
         uint64_t soft, hard;
     } table[] = {
-#if !SANITIZED
-        { RLIMIT_DATA, data_bytes + limits->memory_bytes, data_bytes + limits->memory_bytes },
-        { RLIMIT_AS, all_bytes + limits->memory_bytes + RESERVED_BYTES,
-          all_bytes + limits->memory_bytes + RESERVED_BYTES },
-#endif
-        /* SIGXCPU first, which tells the reason; SIGKILL a second later to who would not hear it.
-         */
+        { RLIMIT_DATA, data_bytes, data_bytes },
+        { RLIMIT_AS, mapped_bytes, mapped_bytes },
+        /* SIGXCPU first, which tells the reason; SIGKILL a second later to who ignores it. */
         { RLIMIT_CPU, limits->cpu_seconds, (uint64_t)limits->cpu_seconds + 1 },
         { RLIMIT_FSIZE, limits->file_bytes, limits->file_bytes },
         { RLIMIT_NOFILE, limits->fd_count, limits->fd_count },
@@ -143,16 +165,32 @@ static enum es_code drop_privileges(struct es_err *reterr)
     return ES_OK;
 }
 
-enum es_code confine(const struct confine_limits *limits, unsigned int walls, struct es_err *reterr)
+enum es_code confine_prepare(unsigned int walls, struct confine_plan **ret_plan,
+                             struct es_err *reterr)
 {
+    es_auto_free struct confine_plan *plan = es_malloc(sizeof(*plan));
+    measure_mapped(plan);
+    if (walls & CONFINE_SECCOMP) {
+        enum es_code code = filter_compile(SCMP_ARCH_NATIVE, &plan->filter, reterr);
+        if (code != ES_OK)
+            return code;
+    }
+    *ret_plan = es_take(plan);
+    return ES_OK;
+}
+
+enum es_code confine(struct confine_plan *plan, const struct confine_limits *limits,
+                     unsigned int walls, struct es_err *reterr)
+{
+    assert(plan->filter || !(walls & CONFINE_SECCOMP));
     enum es_code code = confine_check(limits, reterr);
     if (code == ES_OK)
-        code = set_limits(limits, reterr);
+        code = set_limits(plan, limits, reterr);
     if (code == ES_OK)
         code = drop_privileges(reterr);
     if (code == ES_OK && (walls & CONFINE_LANDLOCK))
         code = landlock_deny_all(reterr);
     if (code == ES_OK && (walls & CONFINE_SECCOMP))
-        code = filter_enter(reterr);
+        code = filter_enter(plan->filter, reterr);
     return code;
 }

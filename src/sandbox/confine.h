@@ -38,10 +38,19 @@ enum confine_walls {
 /* Whether confine would take these limits. ES_INVALID. */
 ES_CHECK enum es_code confine_check(const struct confine_limits *limits, struct es_err *reterr);
 
-/* There is no way back. The process also dies with its parent from here on. ES_INVALID: a limit out
- * of its range; nothing was given up. ES_IO: the kernel refused a wall; the process is confined in
- * part and should end. */
-ES_CHECK enum es_code confine(const struct confine_limits *limits, unsigned int walls,
-                              struct es_err *reterr);
+/* What can be made ready once by a process that forks those that confine themselves. */
+struct confine_plan;
+
+/* Measures what the process maps, and compiles the system calls' filter where CONFINE_SECCOMP is in
+ * `walls`. Never freed: it is the forking process's, for its whole life. ES_IO, ES_NO_MEMORY. */
+ES_CHECK enum es_code confine_prepare(unsigned int walls, struct confine_plan **ret_plan,
+                                      struct es_err *reterr);
+
+/* Confines the calling process by a plan that its parent made, behind `walls`, which are among the
+ * plan's. There is no way back. The process also dies with its parent from here on. ES_INVALID: a
+ * limit out of its range; nothing was given up. ES_IO: the kernel refused a wall; the process is
+ * confined in part and should end. */
+ES_CHECK enum es_code confine(struct confine_plan *plan, const struct confine_limits *limits,
+                              unsigned int walls, struct es_err *reterr);
 
 #endif

@@ -6,13 +6,23 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sched.h>
+#include <seccomp.h>
 #include <stddef.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/es_arena.h"
+#include "base/es_auto.h"
+#include "base/es_file.h"
 #include "sandbox/sanitizer.h"
+
+/* Stands for the process's own id until filter_enter knows it; no process has so high a one. */
+#define OWN_ID 0x7ffffff1U
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
@@ -174,74 +184,122 @@ static const struct argument_rule by_argument[] = {
 #endif
 };
 
-static enum es_code fail_seccomp(struct es_err *reterr, int result, const char *what)
+struct filter {
+    size_t count;
+    size_t own_id_place;
+    struct sock_filter instructions[];
+};
+
+static enum es_code fail_seccomp(struct es_err *reterr, int result)
 {
-    return es_fail_errno(reterr, -result, "cannot %s a seccomp filter", what);
+    return es_fail_errno(reterr, -result, "cannot build a seccomp filter");
 }
 
-static int add_tables(scmp_filter_ctx filter)
+static int add_tables(scmp_filter_ctx context)
 {
     int result = 0;
     for (size_t i = 0; i < COUNT(allowed) && result == 0; i++)
-        result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed[i], 0);
+        result = seccomp_rule_add(context, SCMP_ACT_ALLOW, allowed[i], 0);
     for (size_t i = 0; i < COUNT(refused) && result == 0; i++)
-        result = seccomp_rule_add(filter, SCMP_ACT_ERRNO((uint32_t)refused[i].error_number),
+        result = seccomp_rule_add(context, SCMP_ACT_ERRNO((uint32_t)refused[i].error_number),
                                   refused[i].syscall, 0);
     for (size_t i = 0; i < COUNT(by_argument) && result == 0; i++)
-        result = seccomp_rule_add_array(filter, by_argument[i].action, by_argument[i].syscall, 1,
+        result = seccomp_rule_add_array(context, by_argument[i].action, by_argument[i].syscall, 1,
                                         &by_argument[i].argument);
     return result;
 }
 
 /* Rules that take this process's id, or two arguments. */
-static int add_rules_about_itself(scmp_filter_ctx filter)
+static int add_rules_about_itself(scmp_filter_ctx context)
 {
     /* abort and pthread_kill; no other process is ever signalled. */
-    int result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
-                                  SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
+    int result = seccomp_rule_add(context, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
+                                  SCMP_A0(SCMP_CMP_EQ, OWN_ID));
     /* Limits are read, of this process, and never set. */
     if (result == 0)
-        result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 2,
+        result = seccomp_rule_add(context, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 2,
                                   SCMP_A0(SCMP_CMP_EQ, 0), SCMP_A2(SCMP_CMP_EQ, 0));
     return result;
 }
 
-enum es_code filter_build(uint32_t architecture, scmp_filter_ctx *ret_filter, struct es_err *reterr)
+static int describe(scmp_filter_ctx context, uint32_t architecture)
 {
-    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
-    if (!filter)
-        return es_fail(reterr, ES_NO_MEMORY, "cannot make a seccomp filter");
-
     int result = 0;
     if (architecture != SCMP_ARCH_NATIVE && architecture != seccomp_arch_native()) {
-        result = seccomp_arch_add(filter, architecture);
+        result = seccomp_arch_add(context, architecture);
         if (result == 0)
-            result = seccomp_arch_remove(filter, SCMP_ARCH_NATIVE);
+            result = seccomp_arch_remove(context, SCMP_ARCH_NATIVE);
     }
     /* Calls by another architecture's numbers die too; the filter is searched as a tree. */
     if (result == 0)
-        result = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+        result = seccomp_attr_set(context, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
     if (result == 0)
-        result = seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+        result = seccomp_attr_set(context, SCMP_FLTATR_CTL_OPTIMIZE, 2);
     if (result == 0)
-        result = add_tables(filter);
+        result = add_tables(context);
     if (result == 0)
-        result = add_rules_about_itself(filter);
-    if (result != 0) {
-        seccomp_release(filter);
-        return fail_seccomp(reterr, result, "build");
+        result = add_rules_about_itself(context);
+    return result;
+}
+
+/* The one comparison with OWN_ID; SIZE_MAX where there is not exactly one. */
+static size_t find_own_id(const struct filter *filter)
+{
+    size_t place = SIZE_MAX;
+    for (size_t i = 0; i < filter->count; i++) {
+        if (filter->instructions[i].k != OWN_ID)
+            continue;
+        if (place != SIZE_MAX || BPF_OP(filter->instructions[i].code) != BPF_JEQ)
+            return SIZE_MAX;
+        place = i;
     }
-    *ret_filter = filter;
+    return place;
+}
+
+/* Takes the instructions out of libseccomp by way of a file in memory, the one way that its version
+ * in Debian 12 has. */
+static enum es_code export(scmp_filter_ctx context, struct filter **ret_filter,
+                           struct es_err *reterr) {
+    es_auto_fd fd = memfd_create("filter", MFD_CLOEXEC);
+    if (fd < 0) return es_fail_errno(reterr, errno, "cannot hold a seccomp filter");
+    int result = seccomp_export_bpf(context, fd);
+    if (result != 0) return fail_seccomp(reterr, result);
+    off_t size = lseek(fd, 0, SEEK_END);
+    if (size <= 0 || size > (off_t)(BPF_MAXINSNS * sizeof(struct sock_filter))) return es_fail(
+        reterr, ES_IO, "a seccomp filter of %lld bytes", (long long)size);
+
+    es_auto_free struct filter *filter = es_malloc(sizeof(*filter) + (size_t)size);
+    size_t got;
+    enum es_code code = es_pread_all(fd, filter->instructions, (size_t)size, 0, &got, reterr);
+    if (code != ES_OK) return code;
+    filter->count = got / sizeof(struct sock_filter);
+    filter->own_id_place = find_own_id(filter);
+    if (filter->own_id_place ==
+        SIZE_MAX) return es_fail(reterr, ES_IO,
+                                 "the seccomp filter has no one place for the process's id");
+    *ret_filter = es_take(filter);
     return ES_OK;
 }
 
-enum es_code filter_enter(struct es_err *reterr)
+enum es_code filter_compile(uint32_t architecture, struct filter **ret_filter,
+                            struct es_err *reterr)
 {
-    scmp_filter_ctx filter;
-    enum es_code code = filter_build(SCMP_ARCH_NATIVE, &filter, reterr);
-    if (code != ES_OK)
-        return code;
-    int result = seccomp_load(filter);
-    seccomp_release(filter);
-    return result == 0 ? ES_OK : fail_seccomp(reterr, result, "enter");
+    scmp_filter_ctx context = seccomp_init(SCMP_ACT_KILL_PROCESS);
+    if (!context)
+        return es_fail(reterr, ES_NO_MEMORY, "cannot make a seccomp filter");
+    int result = describe(context, architecture);
+    enum es_code code =
+        result == 0 ? export(context, ret_filter, reterr) : fail_seccomp(reterr, result);
+    seccomp_release(context);
+    return code;
+}
+
+enum es_code filter_enter(struct filter *filter, struct es_err *reterr)
+{
+    filter->instructions[filter->own_id_place].k = (uint32_t)getpid();
+    const struct sock_fprog program = { .len = (unsigned short)filter->count,
+                                        .filter = filter->instructions };
+    if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) != 0)
+        return es_fail_errno(reterr, errno, "cannot enter a seccomp filter");
+    return ES_OK;
 }

@@ -1,19 +1,21 @@
-/* The system calls that a confined process may make, as one seccomp filter. */
+/* The system calls that a confined process may make, as one seccomp filter. Compiled once, by the
+ * process that forks those that enter it. */
 #ifndef SANDBOX_FILTER_H
 #define SANDBOX_FILTER_H
 
-#include <seccomp.h>
 #include <stdint.h>
 
 #include "base/es_error.h"
 
-/* Builds the filter for `architecture`, SCMP_ARCH_NATIVE or another's SCMP_ARCH_; the caller
- * releases it with seccomp_release. It names this process's own id, so it is built by the process
- * that it will hold. ES_IO, ES_NO_MEMORY. */
-ES_CHECK enum es_code filter_build(uint32_t architecture, scmp_filter_ctx *ret_filter,
-                                   struct es_err *reterr);
+struct filter;
 
-/* Builds and enters it. No way back; this thread and those that it starts. */
-ES_CHECK enum es_code filter_enter(struct es_err *reterr);
+/* Compiles the filter for `architecture`, SCMP_ARCH_NATIVE or another's SCMP_ARCH_; freed with
+ * free(). ES_IO, ES_NO_MEMORY. */
+ES_CHECK enum es_code filter_compile(uint32_t architecture, struct filter **ret_filter,
+                                     struct es_err *reterr);
+
+/* Completes the filter with this process's id and enters it: this thread, and those that it starts.
+ * No way back. Needs PR_SET_NO_NEW_PRIVS. ES_IO. */
+ES_CHECK enum es_code filter_enter(struct filter *filter, struct es_err *reterr);
 
 #endif

@@ -34,6 +34,8 @@ struct entry {
 
 struct server {
     const struct sandbox_settings *settings;
+    struct confine_plan *plan; /* NULL: there is none, for the reason in plan_err */
+    struct es_err plan_err;
     struct channel *requests;
     int ended_fd; /* SIGCHLD */
     size_t count;
@@ -77,9 +79,10 @@ static bool keep_fds(int channel_fd, int status_fd, bool keep_stderr)
 
 /* The child's whole life. Descriptors are closed by number, as the channels of the server's are
  * copies of no use here. */
-static _Noreturn void run_child(const struct sandbox_settings *settings, pid_t server,
+static _Noreturn void run_child(const struct server *server, pid_t parent,
                                 const struct spawn_request *request, int channel_fd, int status_fd)
 {
+    const struct sandbox_settings *settings = server->settings;
     sigset_t mask;
     sigemptyset(&mask);
     sigprocmask(SIG_SETMASK, &mask, NULL);
@@ -91,9 +94,9 @@ static _Noreturn void run_child(const struct sandbox_settings *settings, pid_t s
     struct channel *status = channel_open(FD_STATUS, STATUS_WAIT_MS);
     struct es_err err = { 0 };
     unsigned int walls = settings->confine ? request->walls : CONFINE_NONE;
-    enum es_code code = confine(&request->limits, walls, &err);
+    enum es_code code = confine(server->plan, &request->limits, walls, &err);
     /* Whose parent died before confine bound it to its parent's life. */
-    if (code == ES_OK && getppid() != server)
+    if (code == ES_OK && getppid() != parent)
         _exit(1);
     pid_t pid = getpid();
     if (code == ES_OK)
@@ -125,7 +128,7 @@ static void spawn(struct server *server, const struct spawn_request *request, in
     pid_t self = getpid();
     pid_t pid = fork();
     if (pid == 0)
-        run_child(server->settings, self, request, channel_fd, status_fd);
+        run_child(server, self, request, channel_fd, status_fd);
     struct channel *status = channel_open(status_fd, STATUS_WAIT_MS);
     if (pid > 0) {
         add_entry(server, pid, status);
@@ -138,10 +141,14 @@ static void spawn(struct server *server, const struct spawn_request *request, in
     channel_close(status);
 }
 
-static void answer_ping(int status_fd)
+static void answer_ping(const struct server *server, int status_fd)
 {
     es_auto(channel) status = channel_open(status_fd, STATUS_WAIT_MS);
     pid_t pid = getpid();
+    if (!server->plan) {
+        report_refusal(status, &server->plan_err);
+        return;
+    }
     enum es_code code = channel_send(status, STATUS_READY, &pid, sizeof(pid), NULL, 0, NULL);
     (void)code; /* who does not wait for it any more need not have it */
 }
@@ -155,8 +162,8 @@ static bool serve_request(struct server *server)
     if (code != ES_OK)
         return code == ES_UNAVAILABLE || code == ES_INVALID;
     if (message.type == REQUEST_PING && message.fd_count == 1) {
-        answer_ping(channel_take_fd(server->requests, 0));
-    } else if (message.type == REQUEST_SPAWN && message.fd_count == 2 &&
+        answer_ping(server, channel_take_fd(server->requests, 0));
+    } else if (message.type == REQUEST_SPAWN && server->plan && message.fd_count == 2 &&
                message.size == sizeof(struct spawn_request)) {
         struct spawn_request request;
         memcpy(&request, message.bytes, sizeof(request));
@@ -277,6 +284,11 @@ void server_run(const struct sandbox_settings *settings, int requests_fd)
         _exit(1);
     if (settings->preload)
         settings->preload();
+    /* After preloading, which maps most of what there is. A plan that cannot be made leaves none.
+     */
+    enum es_code code = confine_prepare(settings->confine ? CONFINE_ALL : CONFINE_NONE,
+                                        &server.plan, &server.plan_err);
+    (void)code;
     for (;;)
         serve(&server);
 }
