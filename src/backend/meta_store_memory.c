@@ -176,7 +176,7 @@ static enum es_code user_delete(struct meta_store *store, const char *id, struct
     auto_unlock *memory = memory_lock(store);
     for (size_t i = 0; i < memory->media.count; i++)
         if (strcmp(memory->media.records[i]->media->user_id, id) == 0)
-            return es_fail(reterr, ES_CONFLICT, "user %s has media", id);
+            return es_fail_word(reterr, ES_CONFLICT, "user_has_media", "user %s has media", id);
     for (size_t i = 0; i < memory->users.count; i++)
         if (strcmp(memory->users.records[i]->user->id, id) == 0) {
             memory_shares_remove_of_user(memory, id);

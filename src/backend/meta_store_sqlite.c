@@ -171,7 +171,7 @@ static enum es_code user_delete(struct meta_store *store, const char *id, struct
     if (code)
         return code;
     if (has_media)
-        return es_fail(reterr, ES_CONFLICT, "user %s has media", id);
+        return es_fail_word(reterr, ES_CONFLICT, "user_has_media", "user %s has media", id);
     code = sqlite_tx_run(&tx, "DELETE FROM share WHERE owner_id = ?1", SQL_VALUES(sql_text(id)),
                          NULL, reterr);
     if (!code)

@@ -39,7 +39,9 @@ struct job_queue_ops {
     void (*close)(struct job_queue *queue);
     enum es_code (*check)(struct job_queue *queue, struct es_err *reterr);
 
-    /* Makes the job known with its PLAN part; nothing where it is known already. */
+    /* Makes the job known with its PLAN part; nothing where it is known already. One that is known
+     * from an earlier attempt (its `attempts` has grown: a retry) begins anew. Fences go on growing
+     * from whatever they were before, also where the queue had forgotten the job. */
     enum es_code (*push)(struct job_queue *queue, const struct job *job, struct es_err *reterr);
 
     /* The next part for `worker_id`, or *ret_lease NULL where none waits. A part that was leased
