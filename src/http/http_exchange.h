@@ -48,10 +48,10 @@ const char *http_exchange_query_value(const struct http_exchange *exchange, cons
 /* The value of the header, any case; several lines of one list header come joined by ", " (Cookie
  * by
  * "; "). NULL where it is not there. Spaces at both ends are gone; bytes 0x80..0xff may occur. */
-const char *http_exchange_header(const struct http_exchange *exchange, const char *name);
+const char *http_exchange_header(struct http_exchange *exchange, const char *name);
 
 /* The first cookie of that name, or NULL. */
-const char *http_exchange_cookie(const struct http_exchange *exchange, const char *name);
+const char *http_exchange_cookie(struct http_exchange *exchange, const char *name);
 
 /* The peer's numeric address without port: "192.0.2.7", "2001:db8::1". */
 const char *http_exchange_remote_address(const struct http_exchange *exchange);
