@@ -114,7 +114,9 @@ async function list_files(folder, prefix = '') {
   const names = [];
   for (const entry of await readdir(folder, { withFileTypes: true })) {
     const name = `${prefix}/${entry.name}`;
-    names.push(...(entry.isDirectory() ? await list_files(path.join(folder, entry.name), name) : [name]));
+    names.push(
+      ...(entry.isDirectory() ? await list_files(path.join(folder, entry.name), name) : [name]),
+    );
   }
   return names.sort();
 }
@@ -203,7 +205,10 @@ async function main() {
   await write_documents(metafile, files_folder);
   for (const name of await readdir(path.join(WEB_FOLDER, 'static'))) {
     if (!DOCUMENTS.includes(name)) {
-      await writeFile(path.join(files_folder, name), await readFile(path.join(WEB_FOLDER, 'static', name)));
+      await writeFile(
+        path.join(files_folder, name),
+        await readFile(path.join(WEB_FOLDER, 'static', name)),
+      );
     }
   }
   await writeFile(path.join(files_folder, 'licenses.txt'), await licence_texts());

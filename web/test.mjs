@@ -1,5 +1,5 @@
-/* Runs the unit tests of the page's logic, each *.test.ts under src/, by Node's own runner: bundles each
- * first, so that this works on any Node from 18 on. */
+/* Runs the unit tests of the page's logic, each *.test.ts under src/, by Node's own runner:
+ * bundles each first, so that this works on any Node from 18 on. */
 import { spawnSync } from 'node:child_process';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import os from 'node:os';
@@ -38,9 +38,11 @@ try {
     logLevel: 'warning',
   });
   const built = tests.map((file) =>
-    path.join(out_folder, path.relative(web_folder, file).replace(/\.ts$/, '.mjs')));
-  const result = spawnSync(process.execPath, ['--enable-source-maps', '--test', ...built],
-    { stdio: 'inherit' });
+    path.join(out_folder, path.relative(web_folder, file).replace(/\.ts$/, '.mjs')),
+  );
+  const result = spawnSync(process.execPath, ['--enable-source-maps', '--test', ...built], {
+    stdio: 'inherit',
+  });
   process.exitCode = result.status ?? 1;
 } finally {
   await rm(out_folder, { recursive: true, force: true });

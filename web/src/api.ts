@@ -1,5 +1,6 @@
-/* The HTTP API as the page uses it: every request that the page makes to JSON endpoints is here. The
- * session is the server's HttpOnly cookie; the page never sees a token that it would have to keep. */
+/* The HTTP API as the page uses it: every request that the page makes to JSON endpoints is here.
+ * The session is the server's HttpOnly cookie; the page never sees a token that it would have to
+ * keep. */
 import { language, t } from './i18n';
 
 export type Target = 'mp3' | 'mp4' | 'hls';
@@ -94,7 +95,8 @@ export interface FieldError {
   detail: string;
 }
 
-/** A request that did not succeed. `message` can be shown as it is; `status` is 0 when no answer came. */
+/** A request that did not succeed. `message` can be shown as it is; `status` is 0 when no answer
+ * came. */
 export class ApiError extends Error {
   constructor(
     readonly status: number,
@@ -195,8 +197,7 @@ export const api = {
   users: (q: string, signal?: AbortSignal) =>
     request<User[]>('GET', `/users${query({ q, limit: 8 })}`, { signal }),
 
-  listMedia: (cursor?: string | null) =>
-    request<Page<Media>>('GET', `/media${query({ cursor })}`),
+  listMedia: (cursor?: string | null) => request<Page<Media>>('GET', `/media${query({ cursor })}`),
   media: (media_id: string) => request<Media>('GET', `/media/${id(media_id)}`),
   renameMedia: (media_id: string, original_filename: string) =>
     request<Media>('PATCH', `/media/${id(media_id)}`, { json: { original_filename } }),
@@ -259,7 +260,9 @@ export function uploadMedia(file: File, onProgress: (sent: number) => void): Upl
       }
     });
     xhr.addEventListener('error', () => reject(new ApiError(0, 'network', t('error.network'))));
-    xhr.addEventListener('abort', () => reject(new ApiError(0, 'cancelled', t('upload.cancelled'))));
+    xhr.addEventListener('abort', () =>
+      reject(new ApiError(0, 'cancelled', t('upload.cancelled'))),
+    );
   });
   xhr.open('POST', '/media/upload');
   xhr.setRequestHeader('Accept', 'application/json');

@@ -35,7 +35,11 @@ function Header() {
         </a>
         <nav class="nav" aria-label={t('nav.label')}>
           {VIEWS.map((name) => (
-            <a key={name} href={`#/${name}`} aria-current={view.value === name ? 'page' : undefined}>
+            <a
+              key={name}
+              href={`#/${name}`}
+              aria-current={view.value === name ? 'page' : undefined}
+            >
               {t(`nav.${name}`)}
             </a>
           ))}
@@ -79,10 +83,14 @@ function App() {
   const Current = VIEW_COMPONENTS[view.value];
   return (
     <>
-      <a class="skip" href="#main" onClick={(event) => {
-        event.preventDefault();
-        main.current?.focus();
-      }}>
+      <a
+        class="skip"
+        href="#main"
+        onClick={(event) => {
+          event.preventDefault();
+          main.current?.focus();
+        }}
+      >
         {t('nav.skip')}
       </a>
       <Header />

@@ -8,7 +8,13 @@ test('signing in leads back to the view that was left', () => {
 });
 
 test('signing in never leads out of the app', () => {
-  for (const next of ['https://evil.example', '//evil.example', 'javascript:alert(1)', '#/x?y', '/users']) {
+  for (const next of [
+    'https://evil.example',
+    '//evil.example',
+    'javascript:alert(1)',
+    '#/x?y',
+    '/users',
+  ]) {
     assert.equal(nextAddress(`?next=${encodeURIComponent(next)}`), '/app.html');
   }
 });

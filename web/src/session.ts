@@ -1,5 +1,5 @@
-/* Who is signed in, as far as the page can know: the session itself is an HttpOnly cookie. A hint that
- * says "somebody signed in here" spares a visitor a request that is bound to be refused. */
+/* Who is signed in, as far as the page can know: the session itself is an HttpOnly cookie. A hint
+ * that says "somebody signed in here" spares a visitor a request that is bound to be refused. */
 
 const HINT_KEY = 'espotifai.signed_in';
 export const APP_ADDRESS = '/app.html';

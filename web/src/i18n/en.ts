@@ -62,7 +62,8 @@ export const en = {
   'media.rename_title': 'Rename',
   'media.name': 'Name',
   'media.delete_title': 'Delete for good?',
-  'media.delete_text': '“{name}” and everything made from it will be removed. This cannot be undone.',
+  'media.delete_text':
+    '“{name}” and everything made from it will be removed. This cannot be undone.',
   'media.deleted': '“{name}” was deleted.',
 
   'target.mp3': 'Audio that plays everywhere',

@@ -54,7 +54,8 @@ export const es: Record<TextKey, string> = {
   'upload.cancelled': 'Subida cancelada',
 
   'library.empty_title': 'Aún no hay nada',
-  'library.empty_text': 'Sube una canción o una película y conviértela para verla u oírla donde quieras.',
+  'library.empty_text':
+    'Sube una canción o una película y conviértela para verla u oírla donde quieras.',
   'library.more': 'Mostrar más',
 
   'media.convert_to': 'Convertir a',

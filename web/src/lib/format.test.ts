@@ -14,7 +14,7 @@ import {
 /* Numbers and units are tied by no-break spaces; here they are compared as plain ones. */
 const plain = (text: string) => text.replaceAll('\u00a0', ' ');
 
-test('bytes take the largest unit that fits, in the language\'s own decimals', () => {
+test("bytes take the largest unit that fits, in the language's own decimals", () => {
   assert.equal(plain(formatBytes(0, 'en')), '0 B');
   assert.equal(plain(formatBytes(999, 'en')), '999 B');
   assert.equal(plain(formatBytes(1536, 'en')), '1.5 KB');

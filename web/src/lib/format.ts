@@ -29,7 +29,8 @@ export function formatClock(seconds: number | null | undefined): string {
   return h > 0 ? `${h}:${String(m).padStart(2, '0')}:${s}` : `${m}:${s}`;
 }
 
-/** The time that is left, rounded as one would say it: 4.2 -> "5 s", 100 -> "2 min", 4000 -> "1 h 7 min". */
+/** The time that is left, rounded as one would say it: 4.2 -> "5 s", 100 -> "2 min", 4000 -> "1 h 7
+ * min". */
 export function formatTimeLeft(seconds: number): string {
   const whole = Math.max(1, Math.ceil(seconds));
   if (whole < 60) {
@@ -65,7 +66,8 @@ export function formatDate(timestamp: string, language: string): string {
   return new Intl.DateTimeFormat(language, { dateStyle: 'medium' }).format(date);
 }
 
-/** Facts in a row, the dot kept with what stands before it: "5 MB · 0:40". What is empty is left out. */
+/** Facts in a row, the dot kept with what stands before it: "5 MB · 0:40". What is empty is left
+ * out. */
 export function joinFacts(facts: readonly (string | number | null | undefined | false)[]): string {
   return facts.filter(Boolean).join(`${NO_BREAK}· `);
 }

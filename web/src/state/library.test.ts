@@ -74,7 +74,10 @@ test('a retry starts again from the beginning', () => {
 
 test('a new media goes to the top, a known one keeps its place', () => {
   const before = library(media(), media({ id: 'm2' }));
-  assert.deepEqual(applyMedia(before, media({ id: 'm3' })).items.map((m) => m.id), ['m3', 'm1', 'm2']);
+  assert.deepEqual(
+    applyMedia(before, media({ id: 'm3' })).items.map((m) => m.id),
+    ['m3', 'm1', 'm2'],
+  );
   const renamed = applyMedia(before, media({ id: 'm2', original_filename: 'b' }));
   assert.equal(renamed.items[1]?.original_filename, 'b');
 });
@@ -87,19 +90,32 @@ test('a media that arrives without its jobs has none', () => {
 test('what is deleted is gone', () => {
   const before = library(media({ jobs: { j1: job() } }), media({ id: 'm2' }));
   assert.deepEqual(removeJob(before, 'm1', 'j1').items[0]?.jobs, {});
-  assert.deepEqual(removeMedia(before, 'm1').items.map((m) => m.id), ['m2']);
+  assert.deepEqual(
+    removeMedia(before, 'm1').items.map((m) => m.id),
+    ['m2'],
+  );
 });
 
 test('reading the first page again keeps the older pages and drops what is gone', () => {
-  const at = (id: string, day: number) => media({ id, created_at: `2025-01-0${day}T00:00:00.000Z` });
+  const at = (id: string, day: number) =>
+    media({ id, created_at: `2025-01-0${day}T00:00:00.000Z` });
   let state = applyFirstPage(EMPTY_LIBRARY, [at('d', 4), at('c', 3)], 'after-c');
   state = applyNextPage(state, [at('b', 2), at('a', 1)], null);
-  assert.deepEqual(state.items.map((m) => m.id), ['d', 'c', 'b', 'a']);
+  assert.deepEqual(
+    state.items.map((m) => m.id),
+    ['d', 'c', 'b', 'a'],
+  );
   state = applyFirstPage(state, [at('e', 5), at('c', 3)], 'after-c');
-  assert.deepEqual(state.items.map((m) => m.id), ['e', 'c', 'b', 'a']);
+  assert.deepEqual(
+    state.items.map((m) => m.id),
+    ['e', 'c', 'b', 'a'],
+  );
   assert.equal(state.next_cursor, null);
   state = applyFirstPage(state, [at('e', 5)], null);
-  assert.deepEqual(state.items.map((m) => m.id), ['e']);
+  assert.deepEqual(
+    state.items.map((m) => m.id),
+    ['e'],
+  );
 });
 
 test('HLS plays before it is finished, files only afterwards', () => {
@@ -115,7 +131,10 @@ test('jobs are listed newest first', () => {
     a: job({ job_id: 'a', enqueued_at: '2025-01-01T00:00:00.000Z' }),
     b: job({ job_id: 'b', enqueued_at: '2025-01-02T00:00:00.000Z' }),
   };
-  assert.deepEqual(sortedJobs(jobs).map((j) => j.job_id), ['b', 'a']);
+  assert.deepEqual(
+    sortedJobs(jobs).map((j) => j.job_id),
+    ['b', 'a'],
+  );
 });
 
 test('a title comes from the tags, or else from the file', () => {

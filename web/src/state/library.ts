@@ -51,8 +51,9 @@ export function hasActiveJobs(library: Library): boolean {
   );
 }
 
-/* News can overtake each other (an event, a poll's answer, the reply to a click). What is older than
- * what we know is dropped; at the same time stamp a final state stands and progress only grows. */
+/* News can overtake each other (an event, a poll's answer, the reply to a click). What is older
+ * than what we know is dropped; at the same time stamp a final state stands and progress only
+ * grows. */
 function isStale(known: Job, news: Job): boolean {
   if (news.updated_at !== known.updated_at) {
     return news.updated_at < known.updated_at;
@@ -125,7 +126,11 @@ export function removeMedia(library: Library, media_id: string): Library {
 }
 
 /** The first page, read anew. Pages that were read after it are kept. */
-export function applyFirstPage(library: Library, page: readonly Media[], next: string | null): Library {
+export function applyFirstPage(
+  library: Library,
+  page: readonly Media[],
+  next: string | null,
+): Library {
   const known = new Map(library.items.map((media) => [media.id, media]));
   const merged = page.map((media) => mergeMedia(known.get(media.id), media));
   const last = merged.at(-1);
@@ -140,8 +145,14 @@ export function applyFirstPage(library: Library, page: readonly Media[], next: s
   return { items: [...merged, ...older], next_cursor, is_loaded: true };
 }
 
-export function applyNextPage(library: Library, page: readonly Media[], next: string | null): Library {
+export function applyNextPage(
+  library: Library,
+  page: readonly Media[],
+  next: string | null,
+): Library {
   const known = new Set(library.items.map((media) => media.id));
-  const added = page.filter((media) => !known.has(media.id)).map((media) => mergeMedia(undefined, media));
+  const added = page
+    .filter((media) => !known.has(media.id))
+    .map((media) => mergeMedia(undefined, media));
   return { items: [...library.items, ...added], next_cursor: next, is_loaded: true };
 }

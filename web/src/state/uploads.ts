@@ -20,7 +20,9 @@ export interface Upload {
 }
 
 export const uploads = signal<readonly Upload[]>([]);
-export const isUploading = computed(() => uploads.value.some((upload) => upload.state !== 'failed'));
+export const isUploading = computed(() =>
+  uploads.value.some((upload) => upload.state !== 'failed'),
+);
 
 const handles = new Map<number, UploadHandle>();
 let last_id = 0;
@@ -84,7 +86,14 @@ function startNext(): void {
 export function addFiles(files: Iterable<File>): void {
   const added = Array.from(files, (file): Upload => {
     last_id += 1;
-    return { id: last_id, file, state: 'waiting', sent_bytes: 0, bytes_per_second: null, error: null };
+    return {
+      id: last_id,
+      file,
+      state: 'waiting',
+      sent_bytes: 0,
+      bytes_per_second: null,
+      error: null,
+    };
   });
   uploads.value = [...uploads.value, ...added];
   startNext();

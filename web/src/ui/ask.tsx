@@ -72,7 +72,10 @@ function QuestionForm({ asked }: { asked: Question }) {
           <button type="button" class="button" onClick={() => asked.answer(null)}>
             {t('common.cancel')}
           </button>
-          <button type="submit" class={asked.is_dangerous ? 'button button-bad' : 'button button-main'}>
+          <button
+            type="submit"
+            class={asked.is_dangerous ? 'button button-bad' : 'button button-main'}
+          >
             {asked.action}
           </button>
         </div>

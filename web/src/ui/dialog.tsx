@@ -1,4 +1,5 @@
-/* A modal dialog by the browser's own <dialog>: focus stays inside, Escape and a click beside it close. */
+/* A modal dialog by the browser's own <dialog>: focus stays inside, Escape and a click beside it
+ * close. */
 import type { ComponentChildren } from 'preact';
 import { useEffect, useId, useRef } from 'preact/hooks';
 import { t } from '../i18n';
@@ -44,7 +45,12 @@ export function Dialog({ title, onClose, children }: DialogProps) {
       <div class="dialog-body">
         <header class="dialog-head">
           <h2 id={title_id}>{title}</h2>
-          <button type="button" class="button-icon" aria-label={t('common.close')} onClick={onClose}>
+          <button
+            type="button"
+            class="button-icon"
+            aria-label={t('common.close')}
+            onClick={onClose}
+          >
             <Icon name="close" />
           </button>
         </header>

@@ -1,5 +1,5 @@
-/* A button that opens a short list of actions. A disclosure rather than an ARIA menu: the entries are
- * ordinary buttons and links, reached by Tab and by the arrow keys; Escape closes. */
+/* A button that opens a short list of actions. A disclosure rather than an ARIA menu: the entries
+ * are ordinary buttons and links, reached by Tab and by the arrow keys; Escape closes. */
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 
@@ -16,7 +16,9 @@ export function Menu({ label, button_class, button, children }: MenuProps) {
   const opener = useRef<HTMLButtonElement>(null);
 
   const entries = () =>
-    Array.from(root.current?.querySelectorAll<HTMLElement>('.menu-list button, .menu-list a') ?? []);
+    Array.from(
+      root.current?.querySelectorAll<HTMLElement>('.menu-list button, .menu-list a') ?? [],
+    );
 
   useEffect(() => {
     if (!is_open) {

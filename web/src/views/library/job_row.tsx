@@ -53,7 +53,11 @@ async function remove(job: Job): Promise<void> {
   const target = job.target.toUpperCase();
   const is_sure =
     job.status !== 'done' ||
-    (await askToConfirm(t('job.delete_title'), t('job.delete_text', { target }), t('common.delete')));
+    (await askToConfirm(
+      t('job.delete_title'),
+      t('job.delete_text', { target }),
+      t('common.delete'),
+    ));
   if (is_sure && (await deleteJob(job))) {
     stopPlaying((track) => track.job_id === job.job_id);
   }
@@ -65,7 +69,9 @@ export function JobRow({ job, media }: { job: Job; media: Media }) {
   return (
     <li class={`job job-${job.status}`}>
       <span class="badge">{target}</span>
-      <span class={job.status === 'failed' ? 'job-detail bad' : 'job-detail'}>{jobDetail(job)}</span>
+      <span class={job.status === 'failed' ? 'job-detail bad' : 'job-detail'}>
+        {jobDetail(job)}
+      </span>
       <div class="job-actions">
         {isPlayable(job) && <PlayButton job={job} item={{ ...media, media_id: media.id }} />}
         {job.status === 'done' && (

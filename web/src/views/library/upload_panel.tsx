@@ -25,7 +25,9 @@ function uploadDetail(upload: Upload): string {
       ];
       if (bytes_per_second) {
         parts.push(`${formatBytes(bytes_per_second, language)}/s`);
-        parts.push(t('job.eta', { time: formatTimeLeft((file.size - sent_bytes) / bytes_per_second) }));
+        parts.push(
+          t('job.eta', { time: formatTimeLeft((file.size - sent_bytes) / bytes_per_second) }),
+        );
       }
       return joinFacts(parts);
     }
@@ -41,7 +43,10 @@ function UploadRow({ upload }: { upload: Upload }) {
         <span class="upload-name" title={name}>
           {name}
         </span>
-        <span class={is_failed ? 'upload-detail bad' : 'upload-detail muted'} role={is_failed ? 'alert' : undefined}>
+        <span
+          class={is_failed ? 'upload-detail bad' : 'upload-detail muted'}
+          role={is_failed ? 'alert' : undefined}
+        >
           {uploadDetail(upload)}
         </span>
       </div>
@@ -69,7 +74,9 @@ function UploadRow({ upload }: { upload: Upload }) {
         <progress
           max={1}
           value={
-            upload.state === 'checking' ? undefined : upload.sent_bytes / Math.max(1, upload.file.size)
+            upload.state === 'checking'
+              ? undefined
+              : upload.sent_bytes / Math.max(1, upload.file.size)
           }
           aria-label={t('upload.progress', { name })}
         />

@@ -27,7 +27,10 @@ function Nodes({ nodes }: { nodes: MonitorSummary['nodes'] }) {
       <ul class="nodes">
         {nodes.map((node) => (
           <li key={node.id}>
-            <span class={node.status === 'online' ? 'dot dot-ok' : 'dot dot-bad'} aria-hidden="true" />
+            <span
+              class={node.status === 'online' ? 'dot dot-ok' : 'dot dot-bad'}
+              aria-hidden="true"
+            />
             <strong>{node.id}</strong>
             <span class="muted">{node.role}</span>
             <span class="node-status">

@@ -7,8 +7,8 @@ const NETWORK_RETRY_MS = 2000;
 const MEDIA_RECOVERIES_MAX = 3;
 const HLS_TYPE = 'application/vnd.apple.mpegurl';
 
-/* Safari's own HLS is the best there is; elsewhere a browser may claim to play HLS and know only some of
- * it, so that hls.js is used wherever it can run. */
+/* Safari's own HLS is the best there is; elsewhere a browser may claim to play HLS and know only
+ * some of it, so that hls.js is used wherever it can run. */
 function prefersNativeHls(video: HTMLVideoElement): boolean {
   if (!video.canPlayType(HLS_TYPE)) {
     return false;
@@ -17,7 +17,11 @@ function prefersNativeHls(video: HTMLVideoElement): boolean {
   return !has_media_source || navigator.vendor.startsWith('Apple');
 }
 
-function recover(hls: Hls, fatal_type: string, counts: { network: number; media: number }): boolean {
+function recover(
+  hls: Hls,
+  fatal_type: string,
+  counts: { network: number; media: number },
+): boolean {
   if (fatal_type === 'networkError' && counts.network < NETWORK_RETRIES_MAX) {
     counts.network += 1;
     window.setTimeout(() => hls.startLoad(), NETWORK_RETRY_MS);
@@ -45,7 +49,8 @@ async function attachHlsJs(
     onFatal();
     return;
   }
-  /* A conversion that still runs is an EVENT playlist: played from its beginning, not its live edge. */
+  /* A conversion that still runs is an EVENT playlist: played from its beginning, not its live
+   * edge. */
   const hls = new HlsPlayer({ startPosition: 0, enableWorker: false });
   signal.addEventListener('abort', () => hls.destroy());
   const counts = { network: 0, media: 0 };
@@ -61,7 +66,8 @@ async function attachHlsJs(
   hls.attachMedia(video);
 }
 
-/** Loads `address` into `video` until `signal` aborts. `onFatal`: it cannot be played, after all retries. */
+/** Loads `address` into `video` until `signal` aborts. `onFatal`: it cannot be played, after all
+ * retries. */
 export async function attachSource(
   video: HTMLVideoElement,
   address: string,

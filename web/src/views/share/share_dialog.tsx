@@ -152,18 +152,25 @@ function LinkForm({ media_id, job_id }: { media_id: string; job_id: string }) {
   };
 
   return (
-    <div class="field">
-      <label for={id}>{t('share.link')}</label>
+    <section class="field" aria-labelledby={id}>
+      <h3 id={id}>{t('share.link')}</h3>
       <p class="muted">{t('share.link_text')}</p>
       {link ? (
         <div class="row">
-          <input ref={field} id={id} type="text" readOnly value={link} onFocus={(event) => event.currentTarget.select()} />
+          <input
+            ref={field}
+            type="text"
+            readOnly
+            value={link}
+            aria-labelledby={id}
+            onFocus={(event) => event.currentTarget.select()}
+          />
           <button type="button" class="button button-main" onClick={() => copy(link)}>
             {t('share.copy')}
           </button>
         </div>
       ) : (
-        <button type="button" id={id} class="button" onClick={create}>
+        <button type="button" class="button" onClick={create}>
           <Icon name="link" />
           {t('share.create_link')}
         </button>
@@ -171,7 +178,7 @@ function LinkForm({ media_id, job_id }: { media_id: string; job_id: string }) {
       <button type="button" class="button-link" onClick={revoke}>
         {t('share.revoke')}
       </button>
-    </div>
+    </section>
   );
 }
 
