@@ -232,7 +232,7 @@ static const struct blob_store_ops fs_ops = {
 enum es_code blob_store_fs_open(const char *folder, struct blob_store **ret_store,
                                 struct es_err *reterr)
 {
-    enum es_code code = es_make_folders(folder, reterr);
+    enum es_code code = es_make_folders(folder, 0700, reterr);
     if (code)
         return code;
     struct blob_store_fs *fs = es_malloc(sizeof(*fs));

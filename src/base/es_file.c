@@ -110,7 +110,7 @@ enum es_code es_file_write(const char *path, const void *bytes, size_t size, mod
     return es_folder_sync(folder, reterr);
 }
 
-enum es_code es_make_folders(const char *path, struct es_err *reterr)
+enum es_code es_make_folders(const char *path, mode_t mode, struct es_err *reterr)
 {
     es_auto_arena arena = { 0 };
     char *partial = es_strdup(&arena, path);
@@ -119,7 +119,7 @@ enum es_code es_make_folders(const char *path, struct es_err *reterr)
         if (separator != '/' && separator != 0)
             continue;
         *cursor = 0;
-        if (mkdir(partial, 0700) < 0 && errno != EEXIST)
+        if (mkdir(partial, mode) < 0 && errno != EEXIST)
             return es_fail_errno(reterr, errno, "cannot make the folder '%s'", partial);
         *cursor = separator;
         if (!separator)

@@ -25,8 +25,8 @@ ES_CHECK enum es_code es_file_read(const char *path, size_t size_max, struct es_
 ES_CHECK enum es_code es_file_write(const char *path, const void *bytes, size_t size, mode_t mode,
                                     struct es_err *reterr);
 
-/* mkdir -p with mode 0700 for what is missing. ES_IO. */
-ES_CHECK enum es_code es_make_folders(const char *path, struct es_err *reterr);
+/* mkdir -p, with `mode` for what is missing. ES_IO. */
+ES_CHECK enum es_code es_make_folders(const char *path, mode_t mode, struct es_err *reterr);
 
 /* fsync of a folder, so that a rename or unlink in it lasts. ES_IO. */
 ES_CHECK enum es_code es_folder_sync(const char *path, struct es_err *reterr);

@@ -160,8 +160,8 @@ static void file_write_is_whole_and_read_is_bounded(void **state)
     assert_non_null(mkdtemp(folder));
     es_auto_arena arena = { 0 };
     char *deep = es_printf(&arena, "%s/a/b", folder);
-    assert_ok(es_make_folders(deep, &err), err);
-    assert_ok(es_make_folders(deep, &err), err);
+    assert_ok(es_make_folders(deep, 0700, &err), err);
+    assert_ok(es_make_folders(deep, 0700, &err), err);
     char *path = es_printf(&arena, "%s/file", deep);
     assert_ok(es_file_write(path, "one", 3, 0600, &err), err);
     assert_ok(es_file_write(path, "two", 3, 0600, &err), err);
