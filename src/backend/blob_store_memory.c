@@ -73,6 +73,8 @@ static struct entry *find(struct blob_store_memory *memory, const char *key)
 
 static void remove_range(struct blob_store_memory *memory, size_t from, size_t to)
 {
+    if (from == to)
+        return;
     for (size_t i = from; i < to; i++) {
         free(memory->entries[i].key);
         body_release(memory->entries[i].body);

@@ -104,7 +104,10 @@ enum es_code accounts_login(struct service_context *context, const char *usernam
         return code;
     int64_t now_ms = es_clock_realtime_ms();
     active_users_seen(context->active_users, user->id, now_ms);
-    return issue(context, user, now_ms, arena, ret_session, reterr);
+    /* Another gateway's clock may be ahead: a token must not seem older than the password. */
+    int64_t issued_at_ms =
+        now_ms > user->tokens_valid_from_ms ? now_ms : user->tokens_valid_from_ms;
+    return issue(context, user, issued_at_ms, arena, ret_session, reterr);
 }
 
 enum es_code accounts_authenticate(struct service_context *context, const char *token,

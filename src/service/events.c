@@ -248,6 +248,7 @@ enum es_code events_open(struct service_context *context, struct events **ret_ev
 void events_close(struct events *events)
 {
     atomic_store(&events->is_closing, true);
+    events->context->queue->ops->wake(events->context->queue);
     pthread_join(events->thread, NULL);
     while (events->first) {
         struct subscription *next = events->first->next;
@@ -285,6 +286,9 @@ enum es_code events_subscribe(struct events *events, const char *user_id, int64_
         return es_fail_word(reterr, ES_LIMIT, "limit", "%zu event streams are open", count);
     }
     *ret_subscription = subscription;
+    if (last_event_id >=
+        0) /* what it missed is there already: no event will end the thread's wait */
+        events->context->queue->ops->wake(events->context->queue);
     return ES_OK;
 }
 

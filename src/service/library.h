@@ -42,9 +42,10 @@ ES_CHECK enum es_code library_open_original(struct service_context *context,
                                             struct es_arena *arena, struct media **ret_media,
                                             struct blob_reader **ret_reader, struct es_err *reterr);
 
-/* Removes objects that no record speaks of and that are older than `age_ms_min`: what a crash
- * between an object and its record leaves. Reads the whole listing of the store: once at start and
- * then hourly is plenty. `age_ms_min` must be longer than the longest upload's last step (an hour).
+/* Removes objects that no record speaks of, and outputs of failed and cancelled jobs, where they
+ * are older than `age_ms_min`: what a crash between an object and its record leaves, and a store
+ * that was away. Reads the whole listing of the store: once at start and then hourly is plenty.
+ * `age_ms_min` must be longer than the longest upload's last step (an hour).
  */
 ES_CHECK enum es_code library_sweep(struct service_context *context, int64_t age_ms_min,
                                     size_t *ret_removed, struct es_err *reterr);

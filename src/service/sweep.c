@@ -1,5 +1,6 @@
-/* library_sweep: objects without a record. The listing is in byte order, so all objects of a folder
- * come together, and each folder is asked about once. */
+/* library_sweep: objects without a record, and outputs of jobs that failed or were cancelled while
+ * the store was away. The listing is in byte order, so all objects of a folder come together, and
+ * each folder is asked about once. */
 #include <string.h>
 
 #include "base/es_clock.h"
@@ -33,7 +34,7 @@ static bool folder_of(const char *key, char ret_folder[static BLOB_KEY_BYTES_MAX
     return true;
 }
 
-/* Whether no record speaks of the folder. */
+/* Whether no record speaks of the folder, or one that can have no output. */
 static enum es_code ask(struct sweep *sweep, const char *const segments[static 3],
                         struct es_arena *arena, struct es_err *reterr)
 {
@@ -48,7 +49,9 @@ static enum es_code ask(struct sweep *sweep, const char *const segments[static 3
     } else {
         struct job *job;
         code = meta->ops->job_get(meta, segments[2], arena, &job, reterr);
-        owner = code == ES_OK ? job->media_id : NULL;
+        bool has_output =
+            code == ES_OK && job->status != JOB_FAILED && job->status != JOB_CANCELLED;
+        owner = has_output ? job->media_id : NULL;
     }
     if (code && code != ES_NOT_FOUND)
         return code;

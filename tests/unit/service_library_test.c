@@ -239,11 +239,16 @@ static void the_sweep_removes_orphans_alone(void **state)
     fixture_put(f, es_printf(&f->arena, "converted/%s/dead/more/parts/1", media->id), "x");
     fixture_put(f, es_printf(&f->arena, "converted/dead/%s/output.mp3", job->id), "x");
     fixture_put(f, "elsewhere/a/b/c", "x");
+    const struct job *cancelled = fixture_job(f, &f->ana, media->id, JOB_MP4);
+    struct job_view view;
+    assert_works(conversion_cancel(f->context, &f->ana, cancelled->id, &f->arena, &view, reterr));
+    fixture_put(f, es_printf(&f->arena, "converted/%s/%s/output.mp4", media->id, cancelled->id),
+                "left behind");
     size_t removed = 99;
     assert_works(library_sweep(f->context, 3600000, &removed, reterr));
     assert_int_equal(removed, 0); /* too young: an upload may be under way */
     assert_works(library_sweep(f->context, -1000, &removed, reterr));
-    assert_int_equal(removed, 5);
+    assert_int_equal(removed, 6);
     assert_int_equal(fixture_count(f, "uploads/"), 1);
     assert_int_equal(fixture_count(f, "converted/"), 1);
     assert_int_equal(fixture_count(f, "elsewhere/"), 1);
