@@ -43,8 +43,7 @@ static void bad_names_and_passwords_are_refused(void **state)
         " ana",
         "ana ",
         "a\nb",
-        "a\x7f"
-        "b",
+        "a\x7f-b",
         "\xff\xfe\xfd",
         "0123456789012345678901234567890123456789012345678901234567890123x"
     };
