@@ -9,6 +9,13 @@ static const struct problem problems[] = {
     { "invalid", 400, { "La petición no es válida.", "The request is not valid." } },
     { "malformed_request", 400, { "La petición está mal formada.", "The request is malformed." } },
     { "malformed_json", 400, { "El cuerpo no es JSON válido.", "The body is not valid JSON." } },
+    { "multipart_malformed",
+      400,
+      { "El formulario multipart está mal formado.", "The multipart form is malformed." } },
+    { "multipart_too_large",
+      413,
+      { "El formulario tiene demasiadas partes o cabeceras demasiado largas.",
+        "The form has too many parts, or headers that are too long." } },
     { "not_utf8", 400, { "El texto no está en UTF-8.", "The text is not in UTF-8." } },
     { "cursor_invalid",
       400,
@@ -91,6 +98,9 @@ static const struct problem problems[] = {
       503,
       { "El servidor está ocupado; inténtalo en unos segundos.",
         "The server is busy; try again in some seconds." } },
+    { "version_not_supported",
+      505,
+      { "Esta versión de HTTP no se admite.", "This version of HTTP is not supported." } },
     { "cancelled", 409, { "Se canceló.", "It was cancelled." } },
 
     /* Accounts. */
