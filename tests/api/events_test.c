@@ -1,0 +1,142 @@
+/* GET /events as a browser's EventSource reads it, over a plain socket. */
+#include <arpa/inet.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include "../unit/test.h"
+#include "base/es_clock.h"
+#include "fixture.h"
+#include "http/http_server.h"
+
+#define PATIENCE_MS 10000
+
+struct source {
+    int fd;
+    struct es_buf text;
+};
+
+static struct source open_source(struct fixture *fixture, const char *token, const char *last_id)
+{
+    struct source source = { .fd = socket(AF_INET, SOCK_STREAM, 0) };
+    struct sockaddr_in address = { .sin_family = AF_INET,
+                                   .sin_port = htons(http_server_port(fixture->server)),
+                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    assert_int_equal(connect(source.fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    const char *request = textf(
+        fixture,
+        "GET /events HTTP/1.1\r\nHost: localhost\r\nCookie: espotifai_session=%s\r\n%s%s%s\r\n",
+        token, last_id ? "Last-Event-ID: " : "", last_id ? last_id : "", last_id ? "\r\n" : "");
+    assert_int_equal(write(source.fd, request, strlen(request)), strlen(request));
+    return source;
+}
+
+static void close_source(struct source *source)
+{
+    close(source->fd);
+    es_buf_release(&source->text);
+}
+
+/* Reads until `expected` has come; false where the time is over or the stream ends first. */
+static bool comes(struct source *source, const char *expected, int64_t patience_ms)
+{
+    int64_t deadline_ms = es_clock_monotonic_ms() + patience_ms;
+    while (!strstr(es_buf_text(&source->text), expected)) {
+        int64_t left_ms = deadline_ms - es_clock_monotonic_ms();
+        struct pollfd poll_fd = { source->fd, POLLIN, 0 };
+        if (left_ms <= 0 || poll(&poll_fd, 1, (int)left_ms) <= 0)
+            return false;
+        char bytes[4096];
+        ssize_t size = read(source->fd, bytes, sizeof(bytes));
+        if (size <= 0)
+            return false;
+        es_buf_append(&source->text, bytes, (size_t)size);
+    }
+    return true;
+}
+
+static void a_user_is_told_of_their_own_things_only(void **state)
+{
+    struct fixture *fixture = *state;
+    const char *ana = fixture_user(fixture, "ana"), *bob = fixture_user(fixture, "bob");
+    struct source hers = open_source(fixture, ana, NULL), his = open_source(fixture, bob, NULL);
+    assert_true(comes(&hers, "retry:", PATIENCE_MS));
+    assert_true(comes(&his, "retry:", PATIENCE_MS));
+    assert_non_null(strstr(es_buf_text(&hers.text), "200 OK"));
+    assert_non_null(strstr(es_buf_text(&hers.text), "text/event-stream"));
+    const char *media_id = fixture_upload(fixture, ana, "a.mp3", SONG);
+    assert_true(comes(&hers, "event: media\n", PATIENCE_MS));
+    assert_true(comes(&hers, media_id, PATIENCE_MS));
+    const char *job_id = fixture_convert(fixture, ana, media_id, "mp3");
+    assert_true(comes(&hers, "event: job\n", PATIENCE_MS));
+    assert_true(comes(&hers, job_id, PATIENCE_MS));
+    fixture_work(fixture, "the sound");
+    assert_true(comes(&hers, "\"status\":\"done\"", PATIENCE_MS));
+    const char *own_id = fixture_upload(fixture, bob, "b.mp3", SONG);
+    assert_true(comes(&his, own_id, PATIENCE_MS));
+    assert_null(strstr(es_buf_text(&his.text), media_id));
+    close_source(&hers);
+    close_source(&his);
+}
+
+static void who_comes_back_is_told_what_they_missed(void **state)
+{
+    struct fixture *fixture = *state;
+    const char *token = fixture_user(fixture, "ana");
+    struct source source = open_source(fixture, token, NULL);
+    assert_true(comes(&source, "retry:", PATIENCE_MS));
+    const char *first = fixture_upload(fixture, token, "a.mp3", SONG);
+    assert_true(comes(&source, first, PATIENCE_MS));
+    assert_true(comes(&source, "id: ", PATIENCE_MS));
+    const char *id_text = strstr(es_buf_text(&source.text), "id: ") + 4;
+    const char *last_id = textf(fixture, "%.*s", (int)strcspn(id_text, "\n"), id_text);
+    close_source(&source);
+    const char *second = fixture_upload(fixture, token, "b.mp3", SONG);
+    source = open_source(fixture, token, last_id);
+    assert_true(comes(&source, second, PATIENCE_MS));
+    assert_null(strstr(es_buf_text(&source.text), first));
+    close_source(&source);
+}
+
+static void a_stream_needs_credentials_and_a_sound_id(void **state)
+{
+    struct fixture *fixture = *state;
+    const char *token = fixture_user(fixture, "ana");
+    struct source source = open_source(fixture, "not.a.token", NULL);
+    assert_true(comes(&source, " 401 ", PATIENCE_MS));
+    close_source(&source);
+    const char *const ids[] = { "x", "-5", "99999999999999999999" };
+    for (size_t i = 0; i < 3; i++) {
+        source = open_source(fixture, token, ids[i]);
+        assert_true(comes(&source, " 422 ", PATIENCE_MS));
+        close_source(&source);
+    }
+}
+
+static void streams_end_when_the_server_stops(void **state)
+{
+    struct fixture *fixture = *state;
+    const char *token = fixture_user(fixture, "ana");
+    struct source sources[5];
+    for (size_t i = 0; i < 5; i++) {
+        sources[i] = open_source(fixture, token, NULL);
+        assert_true(comes(&sources[i], "retry:", PATIENCE_MS));
+    }
+    close_source(&sources[4]);
+    http_server_stop(fixture->server, 5000);
+    for (size_t i = 0; i < 4; i++) {
+        assert_false(comes(&sources[i], "never", PATIENCE_MS));
+        close_source(&sources[i]);
+    }
+}
+
+int main(void)
+{
+#define with_fixture(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
+    const struct CMUnitTest tests[] = {
+        with_fixture(a_user_is_told_of_their_own_things_only),
+        with_fixture(who_comes_back_is_told_what_they_missed),
+        with_fixture(a_stream_needs_credentials_and_a_sound_id),
+        with_fixture(streams_end_when_the_server_stops),
+    };
+    return cmocka_run_group_tests_name("events", tests, NULL, NULL);
+}
