@@ -4,6 +4,7 @@ import { EVENTS_ADDRESS } from '../api';
 import type { Job, Media } from '../api';
 import { showMessage } from '../ui/toast';
 import { t } from '../i18n';
+import { quietMax } from './quiet';
 import {
   activeJobs,
   applyJob,
@@ -16,8 +17,7 @@ import {
   user,
 } from './store';
 
-const POLL_BUSY_MS = 2000;
-const POLL_IDLE_MS = 15_000;
+const TICK_MS = 1000;
 /** After the server refused the event stream (rather than only losing it), ask again this often. */
 const REOPEN_MS = 30_000;
 
@@ -67,48 +67,44 @@ function onShare(event: Event): void {
 /** Starts for as long as the document lives. */
 export function startLive(): void {
   let source: EventSource | null = null;
-  let timer = 0;
+  let last_heard_ms = performance.now();
 
-  function poll(): void {
-    window.clearTimeout(timer);
-    timer = window.setTimeout(
-      () => {
-        void (activeJobs.value ? refreshJobs() : refreshLibrary()).finally(() => {
-          if (!isLive.value) {
-            poll();
-          }
-        });
-      },
-      activeJobs.value ? POLL_BUSY_MS : POLL_IDLE_MS,
-    );
+  function heard(): void {
+    last_heard_ms = performance.now();
+  }
+
+  function listen(name: string, act: (event: Event) => void): void {
+    source?.addEventListener(name, (event) => {
+      heard();
+      act(event);
+    });
   }
 
   function open(): void {
     source = new EventSource(EVENTS_ADDRESS);
-    source.addEventListener('job', onJob);
-    source.addEventListener('media', onMedia);
-    source.addEventListener('share', onShare);
-    source.addEventListener('open', () => {
-      window.clearTimeout(timer);
+    listen('job', onJob);
+    listen('media', onMedia);
+    listen('share', onShare);
+    listen('open', () => {
       isLive.value = true;
       /* Whatever happened while the line was down is in the lists. */
       void refreshLibrary();
     });
     source.addEventListener('error', () => {
       isLive.value = false;
-      poll();
       if (source?.readyState === EventSource.CLOSED) {
         window.setTimeout(open, REOPEN_MS);
       }
     });
   }
 
-  /* A new conversion should not wait for the slow beat that was set when nothing ran. */
-  activeJobs.subscribe(() => {
-    if (!isLive.value) {
-      poll();
+  window.setInterval(() => {
+    const quiet_ms = performance.now() - last_heard_ms;
+    if (quiet_ms >= quietMax(isLive.value, activeJobs.value)) {
+      heard();
+      void (activeJobs.value ? refreshJobs() : refreshLibrary());
     }
-  });
+  }, TICK_MS);
   open();
   window.addEventListener('pagehide', () => source?.close());
   window.addEventListener('pageshow', (event) => {
