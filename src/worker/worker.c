@@ -8,6 +8,7 @@
 #include "base/es_clock.h"
 #include "base/es_log.h"
 #include "service/conversion.h"
+#include "service/library.h"
 #include "service/system_stats.h"
 #include "worker/slot.h"
 
@@ -15,6 +16,8 @@
 #define PAUSE_AFTER_ERROR_MS 1000
 #define BEAT_INTERVAL_MS     2000
 #define SWEEP_INTERVAL_MS    10000
+#define ORPHANS_INTERVAL_MS  (60 * 60 * 1000)
+#define ORPHANS_AGE_MS_MIN   (6 * 60 * 60 * 1000) /* what is being uploaded has no record yet */
 
 struct worker {
     struct slot_shared shared;
@@ -104,6 +107,17 @@ static void sweep(struct worker *worker)
         es_log(ES_LOG_INFO, "sweep", es_log_int("jobs_put_right", (int64_t)changed));
 }
 
+static void sweep_orphans(struct worker *worker)
+{
+    struct es_err err = { 0 };
+    size_t removed = 0;
+    enum es_code code = library_sweep(worker->shared.context, ORPHANS_AGE_MS_MIN, &removed, &err);
+    if (code)
+        es_log(ES_LOG_WARNING, "no sweep of objects", es_log_str("reason", err.detail));
+    else if (removed > 0)
+        es_log(ES_LOG_INFO, "sweep of objects", es_log_int("orphans_removed", (int64_t)removed));
+}
+
 /* Sleeps, or until the worker stops; whether it still runs. */
 static bool keeper_sleeps(struct worker *worker, int64_t duration_ms)
 {
@@ -126,12 +140,17 @@ static bool keeper_sleeps(struct worker *worker, int64_t duration_ms)
 static void *keeper_main(void *argument)
 {
     struct worker *worker = argument;
-    int64_t swept_at_ms = 0;
+    int64_t sweep_due_ms = 0, orphans_due_ms = 0;
     do {
+        int64_t now_ms = es_clock_monotonic_ms();
         beat(worker);
-        if (swept_at_ms == 0 || es_clock_monotonic_ms() - swept_at_ms >= SWEEP_INTERVAL_MS) {
+        if (now_ms >= sweep_due_ms) {
             sweep(worker);
-            swept_at_ms = es_clock_monotonic_ms();
+            sweep_due_ms = now_ms + SWEEP_INTERVAL_MS;
+        }
+        if (now_ms >= orphans_due_ms) {
+            sweep_orphans(worker);
+            orphans_due_ms = now_ms + ORPHANS_INTERVAL_MS;
         }
     } while (keeper_sleeps(worker, BEAT_INTERVAL_MS));
     return NULL;
