@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "app/command.h"
-#include "app/version.h"
 #include "app/settings.h"
+#include "app/version.h"
 #include "base/es_log.h"
 #include "engine/engine.h"
 #include "worker/task_child.h"

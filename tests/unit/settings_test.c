@@ -5,6 +5,7 @@
 
 #include "app/settings.h"
 #include "base/es_auto.h"
+#include "base/es_buf.h"
 #include "base/es_file.h"
 
 static char folder[] = "/tmp/espotifai-settings-XXXXXX";
@@ -39,9 +40,10 @@ static void a_file_is_read_as_dotenv_and_the_environment_wins(void **state)
     es_auto_arena arena = { 0 };
     struct settings settings;
     struct es_err err = { 0 };
-    const char *path = write_file("# a comment\n\nexport PORT = 9000\nHOST='0.0.0.0'\r\n"
-                                  "UPLOAD_BYTES_MAX=2g\nPLAYBACK_POLICY=\"signed\"\nSECRET_KEY=from-the-file",
-                                  &arena);
+    const char *path =
+        write_file("# a comment\n\nexport PORT = 9000\nHOST='0.0.0.0'\r\n"
+                   "UPLOAD_BYTES_MAX=2g\nPLAYBACK_POLICY=\"signed\"\nSECRET_KEY=from-the-file",
+                   &arena);
     setenv("HOST", "::1", 1);
     assert_ok(settings_load(path, &arena, &settings, &err), err);
     unsetenv("HOST");
@@ -108,9 +110,11 @@ static void the_sandbox_is_on_unless_it_is_said(void **state)
     bool is_on = false;
     assert_ok(settings_peek_sandbox(NULL, &is_on, &err), err);
     assert_true(is_on);
-    assert_ok(settings_peek_sandbox(write_file("PORT=1\nSANDBOX=off\n", &arena), &is_on, &err), err);
+    assert_ok(settings_peek_sandbox(write_file("PORT=1\nSANDBOX=off\n", &arena), &is_on, &err),
+              err);
     assert_false(is_on);
-    assert_int_equal(settings_peek_sandbox(write_file("SANDBOX=maybe", &arena), &is_on, &err), ES_INVALID);
+    assert_int_equal(settings_peek_sandbox(write_file("SANDBOX=maybe", &arena), &is_on, &err),
+                     ES_INVALID);
 }
 
 static void lists_are_split_at_commas(void **state)
@@ -125,6 +129,24 @@ static void lists_are_split_at_commas(void **state)
     assert_string_equal(pieces[2], "three");
     settings_split("", &arena, &count);
     assert_int_equal(count, 0);
+}
+
+static void the_documentation_has_every_row(void **state)
+{
+    (void)state;
+    es_auto_arena arena = { 0 };
+    es_auto_buf text = { 0 };
+    struct es_err err = { 0 };
+    assert_ok(es_file_read(SETTINGS_DOCUMENT, 1 << 20, &text, &err), err);
+    for (int i = 0; i < SETTING_COUNT; i++) {
+        const struct setting_row *row = &setting_rows[i];
+        const char *otherwise =
+            *row->otherwise ? es_printf(&arena, "`%s`", row->otherwise) : "none";
+        const char *line =
+            es_printf(&arena, "\n| `%s` | %s | %s |\n", row->name, otherwise, row->help);
+        if (!strstr(es_buf_text(&text), line))
+            fail_msg("docs/SETTINGS.md lacks the line:%s", line);
+    }
 }
 
 static int open_folder(void **state)
@@ -152,6 +174,7 @@ int main(void)
         cmocka_unit_test(what_is_unknown_or_malformed_stops_the_start_and_is_named),
         cmocka_unit_test(the_sandbox_is_on_unless_it_is_said),
         cmocka_unit_test(lists_are_split_at_commas),
+        cmocka_unit_test(the_documentation_has_every_row),
     };
     return cmocka_run_group_tests_name("settings", tests, open_folder, remove_folder);
 }
