@@ -13,9 +13,10 @@ struct web_asset {
     const char *etag;         /* strong, in its quotes, of the plain form */
     const unsigned char *bytes;
     size_t size;
-    const unsigned char *gzip_bytes; /* the same content, gzip; NULL where that would not be smaller */
-    size_t gzip_size;                /* 0 without a gzip form */
-    bool is_immutable;               /* its name holds a hash of its content: cache it for ever */
+    const unsigned char
+        *gzip_bytes;   /* the same content, gzip; NULL where that would not be smaller */
+    size_t gzip_size;  /* 0 without a gzip form */
+    bool is_immutable; /* its name holds a hash of its content: cache it for ever */
 };
 
 /* Sorted by path, each path once. */

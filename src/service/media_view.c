@@ -54,6 +54,19 @@ static enum es_code read_shared_jobs(struct service_context *context, struct es_
     return ES_OK;
 }
 
+static enum es_code read_owner(struct service_context *context, struct es_arena *arena,
+                               struct media_view *view, struct es_err *reterr)
+{
+    struct user *owner;
+    enum es_code code =
+        context->meta->ops->user_by_id(context->meta, view->media->user_id, arena, &owner, reterr);
+    if (code == ES_NOT_FOUND) /* the account is being deleted, its media last */
+        return ES_OK;
+    if (code == ES_OK)
+        view->owner_username = owner->username;
+    return code;
+}
+
 enum es_code media_view_make(struct service_context *context, const struct media *media,
                              const char *viewer_id, struct es_arena *arena,
                              struct media_view *ret_view, struct es_err *reterr)
@@ -67,6 +80,11 @@ enum es_code media_view_make(struct service_context *context, const struct media
     if (code)
         return code;
     view.shares = shares;
+    if (!is_owner) {
+        code = read_owner(context, arena, &view, reterr);
+        if (code)
+            return code;
+    }
     code = is_owner ? read_own_jobs(context, media, arena, &view, reterr)
                     : read_shared_jobs(context, arena, &view, reterr);
     if (code == ES_OK)
@@ -122,10 +140,8 @@ static json_t *shares_json(const struct media_view *view)
     return shares;
 }
 
-static void put_facts(json_t *object, const struct media *media)
+static void put_facts(json_t *object, const struct media_facts *facts)
 {
-    const struct media_facts *facts = &media->facts;
-    json_put_text(object, "sha256", media->sha256);
     json_put(object, "duration_seconds",
              facts->duration_seconds > 0 ? json_real(facts->duration_seconds) : json_null());
     json_put(object, "streams", media_streams_json(facts));
@@ -150,7 +166,8 @@ json_t *media_view_json(const struct media_view *view, enum language language)
     json_put(object, "job_ids", job_ids_json(view));
     json_put(object, "shared_with", shared_with_json(view));
     json_put(object, "shares", shares_json(view));
-    put_facts(object, media);
+    json_put_text(object, "sha256", media->sha256);
+    put_facts(object, &media->facts);
     json_put(object, "poster_url", json_null());
     json_put(object, "waveform_url", json_null());
     json_put_text(object, "playback", playback_policy_name(media->playback));
@@ -162,9 +179,11 @@ json_t *shared_item_json(const struct media_view *view, enum language language)
     json_t *object = json_object();
     json_put_text(object, "media_id", view->media->id);
     json_put_text(object, "owner_id", view->media->user_id);
+    json_put_text(object, "owner_username", view->owner_username);
     json_put_text(object, "original_filename", view->media->original_filename);
     json_put(object, "jobs", jobs_json(view, language));
     json_put(object, "shared_with", shared_with_json(view));
     json_put(object, "shares", shares_json(view));
+    put_facts(object, &view->media->facts);
     return object;
 }

@@ -8,6 +8,7 @@
 
 struct media_view {
     const struct media *media;
+    const char *owner_username;  /* filled for a recipient; NULL where the account is gone */
     const struct job_view *jobs; /* newest first; the newest META_LIST_MAX */
     size_t job_count;
     const struct share *shares; /* oldest first */
@@ -23,7 +24,7 @@ ES_CHECK enum es_code media_view_make(struct service_context *context, const str
 json_t *media_view_json(const struct media_view *view, enum language language);
 
 /* An item of GET /media/shared-with-me: media_id, owner_id, original_filename, jobs, shared_with,
- * shares. */
+ * shares, and what it takes to show it: owner_username, duration_seconds, streams, tags. */
 json_t *shared_item_json(const struct media_view *view, enum language language);
 
 #endif

@@ -401,6 +401,8 @@ static void a_recipient_sees_their_own_part_alone(void **state)
     json_auto item = shared_item_json(&views[0], LANGUAGE_SPANISH);
     assert_string_equal(json_member_string(item, "media_id", ""), s.media->id);
     assert_string_equal(json_member_string(item, "owner_id", ""), f->ana.user_id);
+    assert_string_equal(json_member_string(item, "owner_username", ""), "ana");
+    assert_non_null(json_object_get(item, "streams"));
     assert_string_equal(json_member_string(item, "original_filename", ""), "Mi canción.flac");
     const json_t *jobs = json_object_get(item, "jobs");
     assert_int_equal(json_object_size(jobs), 1);

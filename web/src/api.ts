@@ -61,7 +61,7 @@ export interface Media {
 export interface SharedItem {
   media_id: string;
   owner_id: string;
-  owner_username?: string;
+  owner_username?: string | null;
   original_filename: string;
   jobs: Record<string, Job>;
   duration_seconds?: number | null;
