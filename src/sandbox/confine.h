@@ -9,6 +9,10 @@
  * can be checked). Builds with ASan or TSan have no limit on memory, which they reserve by the
  * terabyte, and allow the few calls more that their run-time makes.
  *
+ * What is left open where the program is not root, which alone can enter an empty tree: libc's
+ * fstat is fstatat with an empty path, and seccomp cannot see the path, so a compromised process
+ * can learn which paths exist, their sizes and times; it cannot open any.
+ *
  * Calling thread only: a process confines itself while it has one thread. */
 #ifndef SANDBOX_CONFINE_H
 #define SANDBOX_CONFINE_H

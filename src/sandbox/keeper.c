@@ -16,6 +16,8 @@
 #include "sandbox/sanitizer.h"
 #include "sandbox/server.h"
 
+#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
+
 /* A server that lived shorter than this died of its start; the next one waits, longer each time. */
 #define LIFE_MS_MIN    1000
 #define RESTART_MS_MIN 50
@@ -39,9 +41,18 @@ static void leave_program(int requests_fd)
      * has finished what runs; so they must not reach the helpers and the children. */
     setsid();
     const int ignored[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGUSR1, SIGUSR2 };
-    for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
+    for (size_t i = 0; i < COUNT(ignored); i++)
         signal(ignored[i], SIG_IGN);
-    signal(SIGCHLD, SIG_DFL);
+    /* How a child ends is read off the signal that ended it, so none may be ignored or handled, as
+     * they are where the program was started by one that ignores them, or has handlers of its own.
+     */
+    const int deadly[] = { SIGCHLD, SIGXCPU, SIGXFSZ, SIGSYS, SIGABRT };
+    for (size_t i = 0; i < COUNT(deadly); i++)
+        signal(deadly[i], SIG_DFL);
+    /* A sanitizer's handlers of these write its report. */
+    const int faults[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE };
+    for (size_t i = 0; i < COUNT(faults) && !SANITIZED; i++)
+        signal(faults[i], SIG_DFL);
     sigset_t mask;
     sigemptyset(&mask);
     sigaddset(&mask, SIGCHLD);

@@ -340,6 +340,8 @@ static int prove_walls_as(bool (*become)(void))
         fprintf(stderr, "%s\n", err.detail);
         return 1;
     }
+    if (walls.landlock != (landlock_abi() > 0))
+        return 3;
     return sandbox_walls_hold(&walls) ? 0 : 2;
 }
 
@@ -384,6 +386,22 @@ static void walls_hold_for_root_in_a_container_without_users(void **state)
 {
     (void)state;
     assert_walls_hold_as(become_lonely_root);
+}
+
+/* A kernel without Landlock, as far as anyone can tell. */
+static bool become_without_landlock(void)
+{
+    scmp_filter_ctx context = seccomp_init(SCMP_ACT_ALLOW);
+    bool done = context && seccomp_rule_add(context, SCMP_ACT_ERRNO(ENOSYS), 444, 0) == 0 &&
+                seccomp_load(context) == 0;
+    seccomp_release(context);
+    return done && landlock_abi() == 0;
+}
+
+static void walls_hold_on_a_kernel_without_landlock(void **state)
+{
+    (void)state;
+    assert_walls_hold_as(become_without_landlock);
 }
 
 /* 0: Landlock alone stops all that its version claims to. */
@@ -465,6 +483,7 @@ int main(void)
         cmocka_unit_test(self_test_sees_that_walls_are_missing),
         cmocka_unit_test(walls_hold_for_an_ordinary_user),
         cmocka_unit_test(walls_hold_for_root_in_a_container_without_users),
+        cmocka_unit_test(walls_hold_on_a_kernel_without_landlock),
         cmocka_unit_test(landlock_alone_denies_files_tcp_and_signals),
         cmocka_unit_test(filter_compiles_for_every_architecture),
     };
