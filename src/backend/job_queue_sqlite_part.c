@@ -136,12 +136,15 @@ static enum es_code go_on(struct sqlite_tx *tx, int64_t job, enum part_kind kind
 {
     switch (kind) {
     case PART_CONVERT:
-        return sqlite_tx_run(
-            tx,
-            "UPDATE queue_part SET state = 2, available_at_ms = ?2"
-            " WHERE job = ?1 AND kind = 3 AND state = 1 AND NOT EXISTS"
-            " (SELECT 1 FROM queue_part WHERE job = ?1 AND kind = 2 AND state <> 4)",
-            SQL_VALUES(sql_int(job), sql_int(es_clock_realtime_ms())), NULL, reterr);
+        return sqlite_tx_run(tx,
+                             "UPDATE queue_part INDEXED BY queue_part_unfinished"
+                             " SET state = 2, available_at_ms = ?2"
+                             " WHERE job = ?1 AND kind = 3 AND state <> 4 AND state = 1"
+                             " AND NOT EXISTS (SELECT 1 FROM queue_part"
+                             "  INDEXED BY queue_part_unfinished"
+                             "  WHERE job = ?1 AND kind = 2 AND state <> 4)",
+                             SQL_VALUES(sql_int(job), sql_int(es_clock_realtime_ms())), NULL,
+                             reterr);
     case PART_JOIN:
         return sqlite_tx_run(tx,
                              "UPDATE queue_job SET outcome = ?2, is_playable = 1 WHERE number = ?1",

@@ -49,7 +49,8 @@ static enum es_code read_workers(struct sqlite_tx *tx, int64_t job, int64_t now_
     es_auto_buf workers = { 0 };
     sqlite_auto_rows rows = { 0 };
     enum es_code code = sqlite_tx_query(tx,
-                                        "SELECT DISTINCT worker_id FROM queue_part WHERE job = ?1"
+                                        "SELECT DISTINCT worker_id FROM queue_part"
+                                        " INDEXED BY queue_part_leased WHERE job = ?1"
                                         " AND state = 3 AND expires_at_ms > ?2 ORDER BY worker_id",
                                         SQL_VALUES(sql_int(job), sql_int(now_ms)), &rows, reterr);
     for (bool has_row = true; !code && has_row;) {
