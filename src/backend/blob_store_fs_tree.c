@@ -66,8 +66,11 @@ static enum es_code remove_tree(int fd, const char *name, struct es_err *reterr)
             return code;
         if (unlinkat(fd, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
             return ES_OK;
-        if ((errno != ENOTEMPTY && errno != EEXIST) || tries == EMPTY_TRIES_MAX)
+        if (errno != ENOTEMPTY && errno != EEXIST)
             return fs_fail(reterr, errno, "cannot remove the folder", name);
+        /* What was there is gone; what is there has come since, and goes on coming. */
+        if (tries == EMPTY_TRIES_MAX)
+            return ES_OK;
         rewinddir(folder);
     }
 }
