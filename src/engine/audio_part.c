@@ -38,6 +38,7 @@ struct audio_part {
     int64_t received; /* samples of the output's timeline that the fifo got */
     int64_t encoded;  /* samples that the encoder got */
     bool is_first_frame_seen;
+    double source_end_seconds;
 };
 
 static double seconds_of(const struct audio_part *part, int64_t samples)
@@ -61,6 +62,7 @@ static const char *result_of(const struct audio_part *part, const char *object, 
         .size_bytes = size_bytes,
         .shift = part->segmenter ? part->segmenter->settings.shift : 0,
         .end_seconds = seconds_of(part, part->encoded),
+        .source_end_seconds = part->source_end_seconds,
         .damaged_packets = part->decoder->damaged_packets + part->decoder->demuxer->damaged_packets,
     };
     if (part->spec->target != JOB_HLS)
@@ -267,6 +269,14 @@ static bool has_all(const struct audio_part *part)
     return most > 0 && part->received >= most;
 }
 
+static void note_end(struct audio_part *part, const AVFrame *frame)
+{
+    double end = (double)(frame->pts - part->spec->origin) * av_q2d(part->spec->time_base) +
+                 (double)frame->nb_samples / frame->sample_rate;
+    if (end > part->source_end_seconds)
+        part->source_end_seconds = end;
+}
+
 static enum es_code run_frames(struct audio_part *part, struct es_err *reterr)
 {
     es_auto(AVFrame) frame = frame_new();
@@ -277,6 +287,7 @@ static enum es_code run_frames(struct audio_part *part, struct es_err *reterr)
             return code;
         if (!has_frame)
             break;
+        note_end(part, frame);
         code = frame_filter_push(&part->filter, frame, reterr);
         av_frame_unref(frame);
         if (code == ES_OK)

@@ -1,6 +1,7 @@
 /* engine_join and what it says: the outcome, with remarks on what the parts met. */
 #include "engine/join.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "engine/spec.h"
@@ -93,10 +94,11 @@ enum es_code engine_outcome_read(const char *result, struct es_arena *arena,
     return ES_OK;
 }
 
-static enum es_code read_results(struct join *join, double *ret_end_seconds, struct es_err *reterr)
+static enum es_code read_results(struct join *join, double *ret_end_seconds,
+                                 double *ret_source_end_seconds, struct es_err *reterr)
 {
     struct part_result *results = es_new_array(join->arena, struct part_result, join->part_count);
-    double end = 0;
+    double end = 0, source_end = 0;
     for (size_t i = 0; i < join->part_count; i++) {
         const struct part *part = &join->parts[i];
         if (part->kind != PART_CONVERT)
@@ -106,10 +108,12 @@ static enum es_code read_results(struct join *join, double *ret_end_seconds, str
         enum es_code code = part_result_read(part->result, join->arena, &results[i], reterr);
         if (code != ES_OK)
             return es_wrap(reterr, code, "part %d", part->index);
-        end = results[i].end_seconds > end ? results[i].end_seconds : end;
+        end = fmax(end, results[i].end_seconds);
+        source_end = fmax(source_end, results[i].source_end_seconds);
     }
     join->results = results;
     *ret_end_seconds = end;
+    *ret_source_end_seconds = source_end;
     return ES_OK;
 }
 
@@ -129,9 +133,9 @@ enum es_code engine_join(const char *spec_text, const struct part *parts, size_t
         .host = host,
         .arena = arena,
     };
-    double end_seconds = 0;
+    double end_seconds = 0, source_end_seconds = 0;
     if (code == ES_OK)
-        code = read_results(&join, &end_seconds, reterr);
+        code = read_results(&join, &end_seconds, &source_end_seconds, reterr);
     if (code != ES_OK)
         return code;
     struct engine_outcome outcome = { 0 };
@@ -151,7 +155,7 @@ enum es_code engine_join(const char *spec_text, const struct part *parts, size_t
     if (code != ES_OK)
         return code;
     outcome.duration_seconds = end_seconds;
-    outcome.details = remarks(&join, end_seconds);
+    outcome.details = remarks(&join, source_end_seconds);
     *ret_result = outcome_write(&outcome, arena);
     return ES_OK;
 }

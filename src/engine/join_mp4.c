@@ -23,7 +23,8 @@ struct lane {
     struct demuxer *demuxer;
     AVPacket *packet;
     bool has_packet;
-    bool is_part_begun;
+    bool is_part_begun, is_begun;
+    int64_t lead;             /* taken off every time: see set_times */
     int64_t delay;            /* of the part's first frame: between decoding and showing */
     AVStream *stream;         /* of the output */
     AVCodecParameters *codec; /* of the first part; all others are to have the same */
@@ -119,10 +120,16 @@ static void set_times(struct lane *lane)
     AVRational time_base = lane->demuxer->format->streams[0]->time_base;
     packet->pts -= lane->result->shift;
     packet->dts -= lane->result->shift;
+    /* An edit list counts in milliseconds: a track that begins later by less begins at zero. */
+    if (!lane->is_begun && packet->pts > 0 && (double)packet->pts * av_q2d(time_base) < 1e-3)
+        lane->lead = packet->pts;
+    lane->is_begun = true;
+    packet->pts -= lane->lead;
+    packet->dts -= lane->lead;
     if (!lane->is_part_begun)
         lane->delay = packet->pts - packet->dts;
     lane->is_part_begun = true;
-    int64_t end = llround(lane->result->end_seconds / av_q2d(time_base)) - lane->delay;
+    int64_t end = llround(lane->result->end_seconds / av_q2d(time_base)) - lane->lead - lane->delay;
     if (packet->duration <= 0 && end > packet->dts)
         packet->duration = end - packet->dts;
 }

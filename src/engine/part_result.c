@@ -23,6 +23,7 @@ const char *part_result_write(const struct part_result *result, const struct hls
     json_put(object, "object_bytes", json_integer(result->size_bytes));
     json_put(object, "shift", json_integer(result->shift));
     json_put(object, "end_seconds", json_real(result->end_seconds));
+    json_put(object, "source_end_seconds", json_real(result->source_end_seconds));
     json_put(object, "damaged_packets", json_integer(result->damaged_packets));
     return json_text(object, arena);
 }
@@ -42,6 +43,7 @@ enum es_code part_result_read(const char *text, struct es_arena *arena,
         .size_bytes = json_member_integer(object, "object_bytes", 0),
         .shift = json_member_integer(object, "shift", 0),
         .end_seconds = json_member_real(object, "end_seconds", 0),
+        .source_end_seconds = json_member_real(object, "source_end_seconds", 0),
         .damaged_packets = json_member_integer(object, "damaged_packets", 0),
     };
     return ES_OK;

@@ -190,11 +190,25 @@ static int64_t segment_ticks(double span_seconds, AVRational time_base)
     return ticks > 0 ? ticks : 1;
 }
 
+/* The timeline's zero in a stream's ticks: exactly its first frame's time where it is the one that
+ * begins there, however coarse or fine the ticks are. */
+static int64_t origin_ticks(const struct planner *planner, int stream_index)
+{
+    const struct survey *survey = planner->survey;
+    AVRational time_base = stream_of(planner, stream_index)->time_base;
+    int64_t first =
+        stream_index == survey->video_index ? survey->video_frame->pts : survey->audio_frame->pts;
+    int64_t start_us = planner->origin_us - survey->origin_us;
+    if (av_rescale_q_rnd(first, time_base, AV_TIME_BASE_Q, AV_ROUND_DOWN) == survey->origin_us)
+        return first + av_rescale_q(start_us, AV_TIME_BASE_Q, time_base);
+    return av_rescale_q(planner->origin_us, AV_TIME_BASE_Q, time_base);
+}
+
 static struct part_spec base_spec(const struct planner *planner, int stream_index)
 {
     AVRational time_base = stream_of(planner, stream_index)->time_base;
     bool is_trimmed = planner->options.start_seconds > 0;
-    int64_t origin = ticks_of_us(planner->origin_us, time_base);
+    int64_t origin = origin_ticks(planner, stream_index);
     return (struct part_spec){
         .target = planner->target,
         .copy = planner->options.copy,

@@ -67,6 +67,9 @@ static void find_origin(struct survey *survey)
                              AV_TIME_BASE_Q, AV_ROUND_DOWN);
         survey->origin_us = time < survey->origin_us ? time : survey->origin_us;
     }
+    /* Frames before the beginning that the container names are not to be shown. */
+    if (format->start_time != AV_NOPTS_VALUE && survey->origin_us < format->start_time)
+        survey->origin_us = format->start_time;
 }
 
 /* When what is in the packet ends, in microseconds; padding at the end of gapless sound left out.

@@ -47,13 +47,15 @@ static const char *result_of(const struct video_part *part, const char *picture,
 {
     const struct segmenter *segmenter = part->segmenter;
     bool is_empty = segmenter->segment_count == 0;
+    double end = is_empty ? 0 : seconds_of(part, part->last_time + part->last_duration);
     struct part_result result = {
         .object =
             segmenter->settings.object_name && !is_empty ? segmenter->settings.object_name : NULL,
         .picture = picture,
         .size_bytes = segmenter->settings.object_name ? segmenter->size_bytes : 0,
         .shift = segmenter->settings.shift,
-        .end_seconds = is_empty ? 0 : seconds_of(part, part->last_time + part->last_duration),
+        .end_seconds = end,
+        .source_end_seconds = end,
         .damaged_packets = part->decoder->damaged_packets + part->decoder->demuxer->damaged_packets,
     };
     struct hls_track track = {
@@ -89,7 +91,8 @@ static enum es_code take_packet(void *context, AVPacket *packet, struct es_err *
         if (code != ES_OK)
             return code;
     }
-    return segmenter_add(part->segmenter, packet, reterr);
+    enum es_code code = segmenter_add(part->segmenter, packet, reterr);
+    return code == ES_OK ? reporter_beat(&part->reporter, reterr) : code;
 }
 
 static enum es_code take_frame(void *context, AVFrame *frame, struct es_err *reterr)
