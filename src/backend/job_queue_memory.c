@@ -179,6 +179,9 @@ static bool goes_before(const struct candidate *a, const struct candidate *b)
         return a->user->served < b->user->served;
     if (a->user != b->user)
         return a->user->number < b->user->number;
+    bool a_join = a->part->part.kind == PART_JOIN, b_join = b->part->part.kind == PART_JOIN;
+    if (a_join != b_join)
+        return a_join;
     bool a_first = a->part->part.is_first || a->part->part.kind == PART_PLAN;
     bool b_first = b->part->part.is_first || b->part->part.kind == PART_PLAN;
     if (a_first != b_first)

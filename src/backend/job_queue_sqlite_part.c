@@ -108,11 +108,12 @@ static enum es_code insert_part(struct sqlite_tx *tx, int64_t job, const struct 
         tx,
         "INSERT INTO queue_part (job, part_index, user, kind, state, turn, is_first,"
         " weight_seconds, seconds_done, speed, attempts, crashes, available_at_ms, expires_at_ms)"
-        " SELECT ?1, ?2, user, ?3, ?4, NOT ?5, ?5, ?6, 0, 0, 0, 0, ?7, 0 FROM queue_job"
+        " SELECT ?1, ?2, user, ?3, ?4, ?8, ?5, ?6, 0, 0, 0, 0, ?7, 0 FROM queue_job"
         " WHERE number = ?1",
         SQL_VALUES(sql_int(job), sql_int(part->index), sql_int(part->kind),
                    sql_int(is_blocked ? PART_BLOCKED : PART_WAITING), sql_int(part->is_first),
-                   sql_real(part->weight_seconds), sql_int(es_clock_realtime_ms())),
+                   sql_real(part->weight_seconds), sql_int(es_clock_realtime_ms()),
+                   sql_int(part->kind == PART_JOIN ? -1 : !part->is_first)),
         NULL, reterr);
     if (!code && part->spec)
         code = sqlite_tx_run(

@@ -8,8 +8,9 @@
  * it stays known, with its parts, until `forget`.
  *
  * Whose part comes next: users take turns (the one with the fewest leased parts, then the one
- * served longest ago); of one user's parts, plans and first parts come before others, then lower
- * indexes, then older jobs. A part whose lease expired waits again, one attempt more. */
+ * served longest ago); of one user's parts, joins come first, since each of them ends a job, then
+ * plans and first parts, then lower indexes, then older jobs. A part whose lease expired waits
+ * again, one attempt more. */
 #ifndef JOB_QUEUE_H
 #define JOB_QUEUE_H
 

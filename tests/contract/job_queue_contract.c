@@ -302,6 +302,21 @@ static void of_one_users_parts_plans_and_first_parts_come_first(void **state)
     }
 }
 
+static void a_join_comes_before_all_else_of_its_user(void **state)
+{
+    struct fixture *f = *state;
+    struct job old = push_planned(f, f->ana, 1, 0);
+    struct lease *last = take(f);
+    struct job young = make_job(f->ana);
+    CALL(push, &young);
+    CALL(finish, last, NULL, NULL, 0);
+    struct lease *lease = take(f);
+    assert_int_equal(lease->part.kind, PART_JOIN);
+    assert_string_equal(lease->part.job_id, old.id);
+    lease = take(f);
+    assert_int_equal(lease->part.kind, PART_PLAN);
+}
+
 static void fences_grow_with_every_lease_of_a_job(void **state)
 {
     struct fixture *f = *state;
@@ -883,6 +898,7 @@ int main(void)
         TEST(users_take_turns),
         TEST(with_as_many_parts_the_one_served_longest_ago_comes_next),
         TEST(of_one_users_parts_plans_and_first_parts_come_first),
+        TEST(a_join_comes_before_all_else_of_its_user),
         TEST(fences_grow_with_every_lease_of_a_job),
         TEST(an_expired_part_goes_to_another_and_the_old_holder_is_refused),
         TEST(an_expired_part_that_nobody_took_is_still_its_holders),
