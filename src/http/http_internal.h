@@ -1,7 +1,7 @@
 /* What the files of this folder share. Nothing outside includes it.
  *
  * Threads. A loop thread of the library owns a connection and its exchange, but while the
- * connection is suspended a lane's thread owns the exchange. The keeper (http_conn.c) enforces
+ * connection is suspended a lane's thread owns the exchange. The keeper (http_keeper.c) enforces
  * deadlines: it may take an exchange over by moving the connection's state to HTTP_PHASE_CUT, after
  * which the loop only ends it. */
 #ifndef HTTP_INTERNAL_H
@@ -11,6 +11,7 @@
 #include <microhttpd.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -51,7 +52,9 @@ struct http_server {
     pthread_cond_t has_landed;
     size_t exchanges_in_flight;
 
+    struct http_conns *conns;
     struct http_keeper *keeper;
+    struct http_gate *gate;
 
     pthread_mutex_t streams_mutex;
     struct http_stream *streams;
@@ -64,7 +67,7 @@ struct http_server {
 bool http_server_submit(struct http_server *server, enum http_lane lane, bool is_new,
                         void (*run)(void *argument), void *argument);
 
-/* ---- http_conn.c: connections, their deadlines, the keeper thread ---- */
+/* ---- http_conn.c ---- */
 
 enum http_phase {
     HTTP_PHASE_IDLE = 0, /* between requests */
@@ -79,12 +82,16 @@ struct http_peer;
 
 struct http_conn {
     struct http_server *server;
-    struct http_conn *next, *previous; /* all of them; under the keeper's mutex */
+    struct http_conn *next, *previous; /* all of them; under the mutex of http_conns */
     struct http_peer *peer;
     int fd; /* the library's; open as long as this struct is in the list */
     char address[INET6_ADDRSTRLEN];
-    enum http_refusal excess; /* one connection too many: what its first request is answered */
+    enum http_refusal excess; /* one connection too many: what it is answered */
+    bool has_begun;           /* the gate has seen its first byte */
+    bool is_handed_over;      /* to the library, which closes the descriptor */
+    bool is_last;             /* the library is about to close it after a reply */
     bool must_linger;         /* bytes may still be on their way in when it closes */
+    pthread_t loop;           /* the thread it was handed over to */
     struct http_exchange *exchange;
 
     _Atomic uint64_t state; /* phase and since when, in one word: http_conn_enter */
@@ -99,30 +106,67 @@ struct http_conn {
     int64_t next_check_ms;
 };
 
+struct http_conns; /* all of a server */
+
+struct http_conns *http_conns_open(void);
+void http_conns_close(struct http_conns *conns);
+size_t http_conns_count(struct http_conns *conns);
+/* With their mutex held. */
+void http_conns_each(struct http_conns *conns,
+                     void (*visit)(struct http_conn *conn, int64_t now_ms));
+/* Closes the connections that were (or were not) handed over to the library and that nobody will
+ * close. */
+void http_conns_drop(struct http_conns *conns, bool is_handed_over);
+/* The connection of this thread whose headers the library has read whole but is not going to show
+ * us, or NULL. */
+struct http_conn *http_conns_find_stumbled(struct http_conns *conns);
+
+/* A connection was accepted; it is to be closed just before its descriptor is. */
+struct http_conn *http_conn_open(struct http_server *server, int fd,
+                                 const struct sockaddr *address);
+void http_conn_close(struct http_conn *conn);
+
+/* From the gate to a loop: called before, and by, whoever gets it. */
+void http_conn_hand_over(struct http_conn *conn);
+struct http_conn *http_conn_take_over(struct http_server *server, int fd);
+
+bool http_conn_is_idle(struct http_conn *conn);
+
+/* Enters the phase now. False where the keeper has cut it. Loop thread. */
+ES_CHECK bool http_conn_enter(struct http_conn *conn, enum http_phase phase);
+
+/* Takes the connection over, for the keeper, where it is still in `state`. */
+ES_CHECK bool http_conn_cut(struct http_conn *conn, uint64_t state);
+
+/* After the keeper cut a connection: waits until it no longer touches its exchange. */
+void http_conn_await_keeper(struct http_conn *conn);
+
+enum http_phase http_phase_of(uint64_t state);
+int64_t http_since_of(uint64_t state);
+
+/* ---- http_keeper.c ---- */
+
 struct http_keeper;
 
 ES_CHECK enum es_code http_keeper_open(struct http_server *server, struct http_keeper **ret_keeper,
                                        struct es_err *reterr);
 void http_keeper_close(struct http_keeper *keeper);
-
-/* For the library: a connection comes and goes. The struct lives from one to the other. */
-struct http_conn *http_conn_open(struct http_server *server, int fd,
-                                 const struct sockaddr *address);
-void http_conn_close(struct http_conn *conn);
-
-/* Enters the phase now. False where the keeper has cut it. Loop thread. */
-ES_CHECK bool http_conn_enter(struct http_conn *conn, enum http_phase phase);
-
-/* After the keeper cut a connection: waits until it no longer touches its exchange. */
-void http_conn_await_keeper(struct http_conn *conn);
-
-size_t http_keeper_connections(struct http_keeper *keeper);
 void http_keeper_wake(struct http_keeper *keeper);
-/* Ends every connection that is open, idle or not. */
-void http_keeper_cut_all(struct http_keeper *keeper);
+/* Reads on from a connection that its owner is about to close. */
+void http_keeper_linger(struct http_keeper *keeper, int fd);
 /* Tells http_stream_client_gone(server, serial) when the peer of `fd` closes. */
 void http_keeper_watch(struct http_keeper *keeper, int fd, uint64_t serial);
 void http_keeper_unwatch(struct http_keeper *keeper, int fd);
+
+/* ---- http_gate.c ---- */
+
+struct http_gate;
+
+/* Starts accepting. */
+ES_CHECK enum es_code http_gate_open(struct http_server *server, struct http_gate **ret_gate,
+                                     struct es_err *reterr);
+/* Stops accepting; what waited before the gate is left to http_conns_drop. */
+void http_gate_close(struct http_gate *gate);
 
 /* ---- http_exchange.c, http_request.c ---- */
 
@@ -247,6 +291,7 @@ enum MHD_Result http_loop_on_access(void *server, struct MHD_Connection *connect
                                     const char *upload, size_t *upload_size, void **context);
 void http_loop_on_completed(void *server, struct MHD_Connection *connection, void **context,
                             enum MHD_RequestTerminationCode code);
+void http_loop_on_log(void *server, const char *format, va_list arguments);
 void http_loop_on_connection(void *server, struct MHD_Connection *connection, void **context,
                              enum MHD_ConnectionNotificationCode code);
 

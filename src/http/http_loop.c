@@ -8,6 +8,7 @@
 #include "http/http_internal.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <string.h>
 
 static uint64_t body_left(const struct http_exchange *exchange)
@@ -127,6 +128,7 @@ static enum MHD_Result answer_before_body(struct http_exchange *exchange)
         return await_body(exchange);
     }
     exchange->conn->must_linger = true;
+    exchange->conn->is_last = true;
     return http_exchange_queue(exchange);
 }
 
@@ -147,10 +149,6 @@ static void open_request(struct http_exchange *exchange, const char *method, con
 {
     struct http_server *server = exchange->server;
     enum http_refusal refusal = http_request_read(exchange, method, version);
-    if (refusal == HTTP_REFUSAL_UNSET && exchange->conn->excess != HTTP_REFUSAL_UNSET) {
-        refusal = exchange->conn->excess;
-        exchange->reply.must_close = true;
-    }
     if (refusal != HTTP_REFUSAL_UNSET) {
         exchange->reply.must_close = true;
         http_exchange_refuse(exchange, refusal);
@@ -187,9 +185,9 @@ static void count_received(struct http_exchange *exchange, size_t size)
     atomic_fetch_add(&exchange->conn->body_bytes, size);
 }
 
-/* Hands the next bytes to route->data. Bytes of a body with a length stay in the library's buffer,
- * where they lie still while it is suspended; chunked ones are moved within it, and so are copied.
- */
+/* Hands the next bytes to route->data. They stay in the library's buffer, unconsumed, so that it
+ * calls again when the connection is resumed. Those of a body with a length lie still meanwhile;
+ * chunked ones are moved within the buffer, and so are copied. */
 static enum MHD_Result take_streamed(struct http_exchange *exchange, const char *upload,
                                      size_t *upload_size)
 {
@@ -199,9 +197,8 @@ static enum MHD_Result take_streamed(struct http_exchange *exchange, const char 
     count_received(exchange, size);
     if (exchange->body_length < 0) {
         es_buf_clear(&exchange->piece_copy);
-        es_buf_append(&exchange->piece_copy, upload, size);
+        es_buf_append(&exchange->piece_copy, exchange->piece, size);
         exchange->piece = exchange->piece_copy.bytes;
-        *upload_size = 0;
     }
     if (!start_task(exchange, HTTP_STEP_DATA))
         return MHD_YES;
@@ -233,8 +230,7 @@ static enum MHD_Result end_data(struct http_exchange *exchange, const char *uplo
                                 size_t *upload_size)
 {
     exchange->step = HTTP_STEP_BODY;
-    if (exchange->body_length >= 0)
-        exchange->piece_done += exchange->piece_size;
+    exchange->piece_done += exchange->piece_size;
     if (exchange->piece_done == *upload_size || http_exchange_is_replied(exchange)) {
         *upload_size = 0;
         exchange->piece_done = 0;
@@ -271,22 +267,12 @@ static enum MHD_Result start_exchange(struct http_exchange *exchange, const char
     return start_body(exchange);
 }
 
-static bool is_suspended(struct MHD_Connection *connection)
-{
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_SUSPENDED);
-    return info && info->suspended;
-}
-
 enum MHD_Result http_loop_on_access(void *server, struct MHD_Connection *connection,
                                     const char *url, const char *method, const char *version,
                                     const char *upload, size_t *upload_size, void **context)
 {
-    (void)server, (void)url;
+    (void)server, (void)connection, (void)url;
     struct http_exchange *exchange = *context;
-    /* After a chunk was handed to a lane it may offer the next one, suspended or not. */
-    if (exchange && is_suspended(connection))
-        return MHD_YES;
     if (!exchange || !http_conn_enter(exchange->conn, HTTP_PHASE_WORKING))
         return MHD_NO;
     switch (exchange->step) {
@@ -298,11 +284,7 @@ enum MHD_Result http_loop_on_access(void *server, struct MHD_Connection *connect
         return *upload_size > 0 ? take_body(exchange, upload, upload_size)
                                 : start_handler(exchange);
     case HTTP_STEP_DATA:
-        if (*upload_size > 0)
-            return end_data(exchange, upload, upload_size);
-        exchange->step = HTTP_STEP_BODY;
-        return http_exchange_is_replied(exchange) ? http_exchange_queue(exchange)
-                                                  : start_handler(exchange);
+        return end_data(exchange, upload, upload_size);
     case HTTP_STEP_DRAIN:
         return drain(exchange, upload_size);
     case HTTP_STEP_HANDLER:
@@ -314,6 +296,9 @@ enum MHD_Result http_loop_on_access(void *server, struct MHD_Connection *connect
 }
 
 /* ---- the end ---- */
+
+/* Error answers that the library made on this thread and whose connections have not ended yet. */
+static _Thread_local unsigned library_answers;
 
 static void run_abandon(void *argument)
 {
@@ -342,6 +327,10 @@ void http_loop_on_completed(void *server, struct MHD_Connection *connection, voi
     if (!http_conn_enter(conn, HTTP_PHASE_IDLE))
         http_conn_await_keeper(conn);
     conn->exchange = NULL;
+    if (exchange->step == HTTP_STEP_NEW && library_answers > 0)
+        library_answers--;
+    if (code != MHD_REQUEST_TERMINATED_COMPLETED_OK)
+        conn->is_last = true;
     http_exchange_finish(exchange, code == MHD_REQUEST_TERMINATED_COMPLETED_OK || exchange->is_raw);
     bool is_abandoned = exchange->has_begun && !exchange->has_handled;
     if (is_abandoned && exchange->route->abandon)
@@ -350,18 +339,63 @@ void http_loop_on_completed(void *server, struct MHD_Connection *connection, voi
         http_exchange_free(exchange);
 }
 
+/* ---- where the library speaks for itself, or says nothing ---- */
+
+/* Called before it answers a request that it will not show us. One kind it answers wrongly (twice,
+ * for a bad Content-Length): there the headers are in, so that the connection can be told, and we
+ * are faster. */
+void http_loop_on_log(void *server, const char *format, va_list arguments)
+{
+    (void)arguments;
+    if (!strstr(format, "HTTP response code is"))
+        return;
+    struct http_conn *conn = http_conns_find_stumbled(((struct http_server *)server)->conns);
+    if (!conn || !http_conn_enter(conn, HTTP_PHASE_SENDING)) {
+        library_answers++;
+        return;
+    }
+    http_exchange_refuse(conn->exchange, HTTP_REFUSAL_MALFORMED);
+    http_exchange_send_raw(conn->exchange);
+    conn->must_linger = true;
+    shutdown(conn->fd, SHUT_WR); /* the library's own answer fails, and it closes */
+}
+
+/* The library cuts off a kept connection whose next request line it cannot read. */
+static bool was_cut_in_silence(struct http_conn *conn)
+{
+    char byte;
+    if (conn->is_last || !http_conn_is_idle(conn) || atomic_load(&conn->server->is_stopping))
+        return false;
+    ssize_t got = recv(conn->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    bool is_peer_there = got > 0 || (got < 0 && errno == EAGAIN);
+    if (is_peer_there && library_answers > 0) {
+        library_answers--;
+        return false;
+    }
+    return is_peer_there;
+}
+
+static void end_connection(struct http_conn *conn)
+{
+    if (was_cut_in_silence(conn)) {
+        struct http_exchange *exchange = http_exchange_open(conn->server, conn, "");
+        http_exchange_refuse(exchange, HTTP_REFUSAL_MALFORMED);
+        http_exchange_send_raw(exchange);
+        http_exchange_finish(exchange, exchange->is_raw);
+        http_exchange_free(exchange);
+        conn->must_linger = true;
+    }
+    http_conn_close(conn);
+}
+
 void http_loop_on_connection(void *server, struct MHD_Connection *connection, void **context,
                              enum MHD_ConnectionNotificationCode code)
 {
     if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
-        if (*context)
-            http_conn_close(*context);
-        *context = NULL;
+        end_connection(*context);
         return;
     }
-    const union MHD_ConnectionInfo *fd =
+    const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-    const union MHD_ConnectionInfo *address =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    *context = http_conn_open(server, fd->connect_fd, address->client_addr);
+    *context = http_conn_take_over(server, info->connect_fd);
 }

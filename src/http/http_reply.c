@@ -190,6 +190,14 @@ static struct MHD_Response *make_response(struct http_exchange *exchange)
     return NULL;
 }
 
+static bool must_close(struct http_exchange *exchange)
+{
+    const char *connection = http_exchange_header(exchange, "Connection");
+    return exchange->reply.must_close || exchange->is_http_1_0 ||
+           atomic_load(&exchange->server->is_stopping) ||
+           (connection && strcasestr(connection, "close"));
+}
+
 enum MHD_Result http_exchange_queue(struct http_exchange *exchange)
 {
     struct http_reply_state *reply = &exchange->reply;
@@ -204,7 +212,9 @@ enum MHD_Result http_exchange_queue(struct http_exchange *exchange)
         result = MHD_add_response_header(response, field->name, field->value);
     if (result)
         result = MHD_add_response_header(response, "X-Request-Id", exchange->request_id);
-    if (result && (reply->must_close || atomic_load(&exchange->server->is_stopping)))
+    if (must_close(exchange))
+        exchange->conn->is_last = true;
+    if (result && exchange->conn->is_last)
         result = MHD_add_response_header(response, "Connection", "close");
     if (result)
         result = MHD_queue_response(exchange->connection, (unsigned)reply->status, response);

@@ -16,6 +16,7 @@ struct layout {
 struct reading {
     struct http_exchange *exchange;
     struct layout layout;
+    const char *head_end;
     struct http_field **end;
     enum http_refusal refusal;
     size_t hosts, lengths, codings;
@@ -101,9 +102,9 @@ static bool read_headers(struct reading *reading)
     MHD_get_connection_values_n(exchange->connection, MHD_HEADER_KIND, read_header, reading);
     if (reading->refusal != HTTP_REFUSAL_UNSET)
         return false;
-    const char *end = reading->layout.next;
-    /* After the last line comes the empty one. */
-    if (exchange->server->needs_layout_check && (reading->layout.is_broken || end[0] || end[1]))
+    /* After the last line comes the empty one, and with it the head's end. */
+    if (exchange->server->needs_layout_check &&
+        (reading->layout.is_broken || reading->layout.next + 2 != reading->head_end))
         reading->refusal = HTTP_REFUSAL_MALFORMED;
     return reading->refusal == HTTP_REFUSAL_UNSET;
 }
@@ -161,7 +162,7 @@ static bool is_request_line_strict(const struct http_exchange *exchange, const c
            version == target + strlen(exchange->target) + 1;
 }
 
-static size_t header_size(struct http_exchange *exchange)
+static size_t head_size(struct http_exchange *exchange)
 {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(exchange->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
@@ -175,12 +176,13 @@ enum http_refusal http_request_read(struct http_exchange *exchange, const char *
     struct reading reading = {
         .exchange = exchange,
         .layout = { .next = version + strlen(version) + 2 },
+        .head_end = method + head_size(exchange),
         .end = &exchange->headers,
     };
     exchange->method = es_strdup(&exchange->arena, method);
     if (strlen(exchange->target) > settings->target_bytes_max)
         return HTTP_REFUSAL_TARGET_TOO_LONG;
-    if (header_size(exchange) > settings->header_bytes_max)
+    if (head_size(exchange) > settings->header_bytes_max)
         return HTTP_REFUSAL_HEADERS_TOO_LARGE;
     if (!http_token_is_valid(method, strlen(method)) ||
         (exchange->server->needs_layout_check &&

@@ -147,10 +147,12 @@ static enum es_code start_daemon(struct http_server *server, struct es_err *rete
     };
     if (loops == 1)
         options[0].option = MHD_OPTION_END;
+    /* Turbo spares the first wait, and leaves the last word on a closing socket to us. */
     server->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
-        http_loop_on_access, server, MHD_OPTION_LISTEN_SOCKET, server->listen_fd,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, settings->connection_memory_bytes,
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET |
+            MHD_USE_TURBO | MHD_USE_ERROR_LOG,
+        0, NULL, NULL, http_loop_on_access, server, MHD_OPTION_EXTERNAL_LOGGER, http_loop_on_log,
+        server, MHD_OPTION_CONNECTION_MEMORY_LIMIT, settings->connection_memory_bytes,
         MHD_OPTION_CONNECTION_LIMIT, connections_max, MHD_OPTION_CONNECTION_TIMEOUT, 0u,
         MHD_OPTION_STRICT_FOR_CLIENT, strictness, MHD_OPTION_URI_LOG_CALLBACK, http_loop_on_target,
         server, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_NOTIFY_COMPLETED,
@@ -227,6 +229,7 @@ enum es_code http_server_open(const struct http_settings *settings, const struct
     server->router = router;
     server->listen_fd = -1;
     init_locks(server);
+    server->conns = http_conns_open();
     code = open_listener(server, reterr);
     server->settings.host = NULL; /* the caller's, and needed no more */
     if (code == ES_OK)
@@ -235,6 +238,8 @@ enum es_code http_server_open(const struct http_settings *settings, const struct
         code = http_keeper_open(server, &server->keeper, reterr);
     if (code == ES_OK)
         code = start_daemon(server, reterr);
+    if (code == ES_OK)
+        code = http_gate_open(server, &server->gate, reterr);
     if (code == ES_OK)
         *ret_server = es_take(server);
     return code;
@@ -247,7 +252,7 @@ uint16_t http_server_port(const struct http_server *server)
 
 struct http_server_load http_server_load(struct http_server *server)
 {
-    struct http_server_load load = { .connections = http_keeper_connections(server->keeper) };
+    struct http_server_load load = { .connections = http_conns_count(server->conns) };
     pthread_mutex_lock(&server->flight_mutex);
     load.exchanges = server->exchanges_in_flight;
     pthread_mutex_unlock(&server->flight_mutex);
@@ -274,26 +279,33 @@ static void await_landing(struct http_server *server, int64_t deadline_ms)
     pthread_mutex_unlock(&server->flight_mutex);
 }
 
+static void shut_down(struct http_conn *conn, int64_t now_ms)
+{
+    (void)now_ms;
+    shutdown(conn->fd, SHUT_RDWR);
+}
+
 void http_server_stop(struct http_server *server, int64_t deadline_ms)
 {
     if (server->is_stopped)
         return;
     server->is_stopped = true;
     atomic_store(&server->is_stopping, true);
-    if (server->daemon) {
-        MHD_quiesce_daemon(server->daemon);
+    if (server->gate) {
+        http_gate_close(es_take(server->gate));
         shutdown(server->listen_fd, SHUT_RDWR);
+        http_conns_drop(server->conns, false);
         http_streams_end(server);
         http_keeper_wake(server->keeper); /* it ends idle connections now */
         await_landing(server, deadline_ms);
-        http_keeper_cut_all(server->keeper);
+        http_conns_each(server->conns, shut_down);
     }
     /* The library aborts where a connection is suspended at its stop: with the pools drained none
      * is, since every task resumes its own, and streams no longer wait. */
     drain_pools(server);
     if (server->daemon)
-        MHD_stop_daemon(server->daemon);
-    server->daemon = NULL;
+        MHD_stop_daemon(es_take(server->daemon));
+    http_conns_drop(server->conns, true);
 }
 
 void http_server_close(struct http_server *server)
@@ -301,6 +313,7 @@ void http_server_close(struct http_server *server)
     http_server_stop(server, 0);
     if (server->keeper)
         http_keeper_close(server->keeper);
+    http_conns_close(server->conns);
     if (server->listen_fd >= 0)
         close(server->listen_fd);
     pthread_cond_destroy(&server->has_landed);

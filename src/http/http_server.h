@@ -75,13 +75,15 @@ struct http_hooks {
      */
     void (*before)(struct http_exchange *exchange);
 
-    /* Writes the body of a refusal by one http_reply with http_refusal_status(refusal); may add
-     * headers. Any thread, must not block. Without it, or where it does not reply: a short
+    /* (The one gap: a later request on a kept connection whose lines are not even lines may be
+     * answered 400 by the library itself, with its own text and no id; its connection ends all the
+     * same.) Writes the body of a refusal by one http_reply with http_refusal_status(refusal); may
+     * add headers. Any thread, must not block. Without it, or where it does not reply: a short
      * text/plain. Where the request could not be read, path, query and headers are empty. */
     void (*on_refusal)(struct http_exchange *exchange, enum http_refusal refusal);
 
     /* Once for each exchange, when its reply has gone out or its client has gone away (is_complete
-     * false; status 0: before there was a reply). A loop thread; must not block. */
+     * false; status 0: before there was a reply). Any thread; must not block. */
     void (*on_finish)(struct http_exchange *exchange, const struct http_finish *finish);
 };
 

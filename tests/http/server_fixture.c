@@ -138,6 +138,32 @@ static void handle_source(struct http_exchange *exchange)
     http_reply_file(exchange, &file);
 }
 
+/* A hundred times the file: the descriptor is as large but sparse, the source repeats. */
+static void handle_big(struct http_exchange *exchange)
+{
+    struct http_file file = file_of(exchange);
+    file.size_bytes = UINT64_C(100) * FILE_SIZE;
+    file.fd = memfd_create("big", MFD_CLOEXEC);
+    assert_int_equal(ftruncate(file.fd, 100 * FILE_SIZE), 0);
+    http_reply_file(exchange, &file);
+}
+
+static enum es_code read_big(void *context, uint64_t offset, void *ret_bytes, size_t size,
+                             size_t *ret_size, struct es_err *reterr)
+{
+    offset %= FILE_SIZE;
+    size = size < FILE_SIZE - offset ? size : FILE_SIZE - offset;
+    return read_source(context, offset, ret_bytes, size, ret_size, reterr);
+}
+
+static void handle_big_source(struct http_exchange *exchange)
+{
+    struct http_file file = file_of(exchange);
+    file.size_bytes = UINT64_C(100) * FILE_SIZE;
+    file.source = (struct http_source){ .read = read_big, .context = of(exchange) };
+    http_reply_file(exchange, &file);
+}
+
 static void note_closed(void *context)
 {
     atomic_fetch_add(&((struct fixture *)context)->streams_closed, 1);
@@ -172,6 +198,11 @@ static const struct http_route routes[] = {
       .begin = begin_upload, .data = take_upload, .abandon = abandon_upload },
     { "GET", "/file", handle_file },
     { "GET", "/source", handle_source },
+    { "GET", "/big", handle_big },
+    { "GET", "/big-source", handle_big_source },
+    { "POST", "/upload-loop", end_upload, .body = HTTP_BODY_STREAMED,
+      .body_bytes_max = UINT64_C(1) << 40, .begin = begin_upload, .data = take_upload,
+      .abandon = abandon_upload, .lane = HTTP_LANE_LOOP },
     { "GET", "/events", handle_events },
     { "GET", "/wait", handle_wait },
     { "GET", "/nothing", handle_nothing },
