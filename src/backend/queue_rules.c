@@ -60,7 +60,7 @@ int64_t queue_first_fence(const struct job *job)
 enum es_code queue_check_text(const char *text, struct es_err *reterr)
 {
     if (text && strnlen(text, PART_TEXT_BYTES_MAX + 1) > PART_TEXT_BYTES_MAX)
-        return es_fail(reterr, ES_LIMIT, "a part's text is longer than %d bytes",
+        return es_fail(reterr, ES_INVALID, "a part's text is longer than %d bytes",
                        PART_TEXT_BYTES_MAX);
     return ES_OK;
 }

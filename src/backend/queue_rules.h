@@ -54,7 +54,7 @@ int64_t queue_first_fence(const struct job *job);
  * weights, texts within their limits. ES_INVALID. */
 ES_CHECK enum es_code queue_check_plan(const struct part *parts, size_t count,
                                        struct es_err *reterr);
-/* ES_LIMIT for a result or spec that is longer than PART_TEXT_BYTES_MAX; NULL is fine. */
+/* ES_INVALID for a result or spec that is longer than PART_TEXT_BYTES_MAX; NULL is fine. */
 ES_CHECK enum es_code queue_check_text(const char *text, struct es_err *reterr);
 
 /* The two answers to whoever no longer holds a lease. */

@@ -14,14 +14,16 @@
 #include "backend/sqlite_schema.h"
 #include "base/es_clock.h"
 
+/* More than the backends have, but for rare combinations of a list's conditions. */
+#define STATEMENTS_MAX   128
 /* Enough that readers never wait for one another in practice; each holds a few file descriptors. */
 #define CONNECTIONS_MAX  12
-#define STATEMENTS_MAX   192
 #define BUSY_PATIENCE_MS 20000
 #define WAL_BYTES_KEPT   (64 * 1024 * 1024)
 
 struct sqlite_statement {
     sqlite3_stmt *handle;
+    uint32_t hash; /* of its text */
     bool is_in_use;
 };
 
@@ -32,6 +34,7 @@ struct sqlite_connection {
         durability; /* SQL_WRITE or SQL_WRITE_DURABLE: what PRAGMA synchronous stands at */
     int64_t busy_until_ms;
     size_t statement_count;
+    size_t next_replaced; /* once there are STATEMENTS_MAX */
     struct sqlite_statement statements[STATEMENTS_MAX];
 };
 
@@ -413,24 +416,47 @@ void sqlite_tx_release(struct sqlite_tx *tx)
     end(tx);
 }
 
+/* FNV-1a. */
+static uint32_t hash_text(const char *text)
+{
+    uint32_t hash = 2166136261u;
+    for (; *text; text++)
+        hash = (hash ^ (unsigned char)*text) * 16777619u;
+    return hash;
+}
+
+/* A place for one more statement: a new one, or that of another which nobody is using. */
+static struct sqlite_statement *statement_place(struct sqlite_connection *connection)
+{
+    if (connection->statement_count < STATEMENTS_MAX)
+        return &connection->statements[connection->statement_count++];
+    struct sqlite_statement *statement;
+    do
+        statement = &connection->statements[connection->next_replaced++ % STATEMENTS_MAX];
+    while (statement->is_in_use);
+    sqlite3_finalize(statement->handle);
+    return statement;
+}
+
 static enum es_code prepare(struct sqlite_connection *connection, const char *sql,
                             struct sqlite_statement **ret_statement, struct es_err *reterr)
 {
+    uint32_t hash = hash_text(sql);
     for (size_t i = 0; i < connection->statement_count; i++) {
         struct sqlite_statement *statement = &connection->statements[i];
-        if (strcmp(sqlite3_sql(statement->handle), sql) == 0) {
+        if (statement->hash == hash && strcmp(sqlite3_sql(statement->handle), sql) == 0) {
             assert(!statement->is_in_use);
             *ret_statement = statement;
             return ES_OK;
         }
     }
-    assert(connection->statement_count < STATEMENTS_MAX);
-    struct sqlite_statement *statement = &connection->statements[connection->statement_count];
-    int result = sqlite3_prepare_v3(connection->handle, sql, -1, SQLITE_PREPARE_PERSISTENT,
-                                    &statement->handle, NULL);
+    sqlite3_stmt *handle;
+    int result =
+        sqlite3_prepare_v3(connection->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, &handle, NULL);
     if (result)
         return fail(connection->handle, result, sql, reterr);
-    connection->statement_count++;
+    struct sqlite_statement *statement = statement_place(connection);
+    *statement = (struct sqlite_statement){ .handle = handle, .hash = hash };
     *ret_statement = statement;
     return ES_OK;
 }

@@ -61,11 +61,13 @@ struct job_queue_ops {
     /* The rest need the lease to hold: ES_CONFLICT lease_lost where it expired and was taken over,
      * ES_CANCELLED where the job was cancelled or forgotten. */
 
-    /* Heartbeat and progress in one. */
+    /* Heartbeat and progress in one. ES_INVALID for a text over PART_TEXT_BYTES_MAX, here and in
+     * `finish`; the lease holds on. */
     enum es_code (*extend)(struct job_queue *queue, const struct lease *lease, int64_t lease_ms,
                            const struct part_progress *progress, struct es_err *reterr);
     /* `next` (only for a PLAN): CONVERT parts and one JOIN, of which index, kind, is_first,
-     * weight_seconds and spec are read; at most PART_COUNT_MAX. */
+     * weight_seconds and spec are read; at most PART_COUNT_MAX, indexes from 1 and each once.
+     * ES_INVALID for a plan that is none. */
     enum es_code (*finish)(struct job_queue *queue, const struct lease *lease, const char *result,
                            const struct part *next, size_t next_count, struct es_err *reterr);
     /* Waits again after `delay_ms`; counts as an attempt, and as a crash where it was one. */

@@ -870,10 +870,10 @@ static void texts_have_a_limit(void **state)
     struct lease *lease = take(f);
     char *big = es_alloc(&f->arena, PART_TEXT_BYTES_MAX + 2);
     memset(big, 'x', PART_TEXT_BYTES_MAX + 1);
-    assert_int_equal(ANSWER(finish, lease, big, NULL, 0), ES_LIMIT);
+    assert_int_equal(ANSWER(finish, lease, big, NULL, 0), ES_INVALID);
     assert_int_equal(
         ANSWER(extend, lease, LONG_MS, (&(struct part_progress){ .result_so_far = big })),
-        ES_LIMIT);
+        ES_INVALID);
     big[PART_TEXT_BYTES_MAX] = 0;
     CALL(finish, lease, big, NULL, 0);
 }

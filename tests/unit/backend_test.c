@@ -268,6 +268,38 @@ static void one_file_has_one_pool_and_a_transaction_that_is_dropped_never_was(vo
     remove_folder(folder);
 }
 
+static void any_number_of_different_statements_can_be_run(void **state)
+{
+    (void)state;
+    es_auto_arena arena = { 0 };
+    struct es_err err = { 0 };
+    char *folder = make_folder();
+    struct sqlite_db *db;
+    assert_ok(sqlite_db_open(es_printf(&arena, "%s/x.db", folder), &db, &err), err);
+    sqlite_auto_tx tx = { 0 };
+    assert_ok(sqlite_tx_begin(db, SQL_READ, &tx, &err), err);
+    sqlite_auto_rows rows = { 0 }; /* in use all the while, and so never replaced */
+    assert_ok(sqlite_tx_query(&tx, "SELECT ?1", SQL_VALUES(sql_text("kept")), &rows, &err), err);
+    for (int round = 0; round < 3; round++)
+        for (int i = 0; i < 300; i++) {
+            int64_t number;
+            assert_ok(sqlite_tx_number(&tx, es_printf(&arena, "SELECT %d + ?1", i),
+                                       SQL_VALUES(sql_int(round)), -1, &number, &err),
+                      err);
+            assert_int_equal(number, i + round);
+        }
+    bool has_row;
+    assert_ok(sqlite_rows_next(&rows, &has_row, &err), err);
+    assert_true(has_row);
+    assert_string_equal(sqlite_rows_text(&rows, 0, &arena), "kept");
+    sqlite_rows_release(&rows);
+    assert_int_equal(sqlite_tx_run(&tx, "SELECT nonsense FROM nowhere", SQL_VALUES(), NULL, &err),
+                     ES_IO);
+    sqlite_tx_release(&tx);
+    sqlite_db_close(db);
+    remove_folder(folder);
+}
+
 /* A full disk, played by SQLite's limit on a file's pages. */
 static void a_full_disk_is_said_as_such(void **state)
 {
@@ -428,6 +460,7 @@ int main(void)
         cmocka_unit_test(a_database_of_a_newer_program_is_refused),
         cmocka_unit_test(what_is_no_database_is_refused),
         cmocka_unit_test(one_file_has_one_pool_and_a_transaction_that_is_dropped_never_was),
+        cmocka_unit_test(any_number_of_different_statements_can_be_run),
         cmocka_unit_test(a_full_disk_is_said_as_such),
         cmocka_unit_test(leftovers_of_the_dead_are_removed_and_those_of_the_living_stay),
         cmocka_unit_test(links_are_never_followed),
