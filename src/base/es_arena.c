@@ -2,6 +2,7 @@
  */
 #include "base/es_arena.h"
 
+#include <assert.h>
 #include <stdalign.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -118,6 +119,7 @@ char *es_vprintf(struct es_arena *arena, const char *format, va_list arguments)
 {
     va_list again;
     va_copy(again, arguments);
+    assert(format);
     int length = vsnprintf(NULL, 0, format, again);
     va_end(again);
     if (length < 0)

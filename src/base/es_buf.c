@@ -1,6 +1,7 @@
 /* Grows by doubling; memory comes from es_realloc, which never fails. */
 #include "base/es_buf.h"
 
+#include <assert.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,6 +63,7 @@ void es_buf_printf(struct es_buf *buf, const char *format, ...)
     va_list arguments, again;
     va_start(arguments, format);
     va_copy(again, arguments);
+    assert(format);
     int length = vsnprintf(NULL, 0, format, again);
     va_end(again);
     if (length < 0)
