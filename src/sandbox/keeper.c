@@ -19,12 +19,13 @@
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
 /* A server that lived shorter than this died of its start; the next one waits, longer each time. */
-#define LIFE_MS_MIN    1000
-#define RESTART_MS_MIN 50
-#define RESTART_MS_MAX 5000
-#define LAST_WAIT_MS   2000
-#define FD_REQUESTS    3
-#define FD_SCRATCH_MIN 16
+#define LIFE_MS_MIN      1000
+#define RESTART_MS_MIN   50
+#define RESTART_MS_MAX   5000
+#define LAST_WAIT_MS     2000
+#define DEAD_STACK_BYTES ((size_t)256 * 1024)
+#define FD_REQUESTS      3
+#define FD_SCRATCH_MIN   16
 
 /* Secrets may lie in the environment, and children are copies of this memory. */
 static void erase_environment(void)
@@ -32,6 +33,14 @@ static void erase_environment(void)
     for (char **variable = environ; variable && *variable; variable++)
         explicit_bzero(*variable, strlen(*variable));
     clearenv();
+}
+
+/* What the program's finished calls left below its stack's end, such as a file of settings that was
+ * read through a buffer there. */
+static __attribute__((noinline)) void erase_dead_stack(void)
+{
+    unsigned char dead[DEAD_STACK_BYTES];
+    explicit_bzero(dead, sizeof(dead));
 }
 
 /* Leaves the program's terminal, signals, descriptors and environment. Standard error stays. */
@@ -69,6 +78,7 @@ static void leave_program(int requests_fd)
         _exit(1);
     closefrom(FD_REQUESTS + 1);
     erase_environment();
+    erase_dead_stack();
 }
 
 static _Noreturn void run_server(const struct sandbox_settings *settings, pid_t keeper)

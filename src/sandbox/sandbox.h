@@ -9,9 +9,9 @@
  * lost (their waits say so), and the next spawn works. A program whose keeper was killed gets
  * ES_UNAVAILABLE from then on, since a program with threads cannot fork another one safely.
  *
- * Children start as copies of the program at the time of sandbox_open, less its descriptors and its
- * environment, which is erased from their memory. So it is opened first in main, before secrets are
- * read. */
+ * Children start as copies of the program at the time of sandbox_open, less its descriptors, its
+ * environment and what finished calls left on the stack, which are erased from their memory. What
+ * lies on the heap stays: so it is opened first in main, before secrets are read. */
 #ifndef SANDBOX_SANDBOX_H
 #define SANDBOX_SANDBOX_H
 

@@ -26,6 +26,8 @@
 #include "sandbox/sandbox.h"
 #include "sandbox/sanitizer.h"
 
+#include "process.h"
+
 /* A system call that the child is to make; it answers with its errno, 0 where it succeeded. */
 struct call {
     const char *name;
@@ -456,10 +458,81 @@ static void filter_compiles_for_every_architecture(void **state)
     }
 }
 
+#define SECRET_SIZE 33
+
+/* Computed, so that it lies in memory only where it was put; `kind` makes another one. */
+static void make_secret(unsigned int kind, char ret_secret[static SECRET_SIZE])
+{
+    for (unsigned int i = 0; i < SECRET_SIZE - 1; i++)
+        ret_secret[i] = (char)('a' + (i * i * 7 + i * 3 + kind * 11) % 26);
+    ret_secret[SECRET_SIZE - 1] = 0;
+}
+
+enum { SECRET_OF_ENVIRONMENT = 1, SECRET_ON_STACK, SECRET_KEPT };
+static char kept_secret[SECRET_SIZE]; /* shows that the search finds what there is */
+
+/* As reading a file of settings does; the buffer is not cleared. */
+static __attribute__((noinline)) size_t leave_secret_on_stack(void)
+{
+    char block[16384];
+    for (size_t i = 0; i + SECRET_SIZE <= sizeof(block); i += SECRET_SIZE)
+        make_secret(SECRET_ON_STACK, block + i);
+    __asm__ volatile("" : : "r"(block) : "memory");
+    return sizeof(block);
+}
+
+/* Whether a secret lies in the memory of `pid`, which this process may read. */
+static bool memory_holds(pid_t pid, unsigned int kind)
+{
+    char secret[SECRET_SIZE], path[64], line[512];
+    make_secret(kind, secret);
+    snprintf(path, sizeof(path), "/proc/%d/mem", (int)pid);
+    es_auto_fd memory = open(path, O_RDONLY | O_CLOEXEC);
+    assert_true(memory >= 0);
+    snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
+    FILE *maps = fopen(path, "re");
+    assert_non_null(maps);
+    bool found = false;
+    while (!found && fgets(line, sizeof(line), maps)) {
+        unsigned long start, end;
+        if (sscanf(line, "%lx-%lx rw", &start, &end) != 2 || !strstr(line, " rw-p"))
+            continue;
+        es_auto_free char *bytes = malloc(end - start);
+        ssize_t got = pread(memory, bytes, end - start, (off_t)start);
+        found = got > 0 && memmem(bytes, (size_t)got, secret, SECRET_SIZE - 1);
+    }
+    fclose(maps);
+    return found;
+}
+
+static void child_memory_holds_no_secret_of_the_program(void **state)
+{
+    (void)state;
+    if (SANITIZED || geteuid() != 0)
+        skip(); /* a sanitizer's memory cannot be read through; a child's, only by root */
+    struct es_err err = { 0 };
+    es_auto(child) child = NULL;
+    assert_ok(sandbox_spawn(sandbox, &limits, &child, &err), err);
+    const pid_t family[] = { child_pid(child), process_parent(child_pid(child)) };
+    for (size_t i = 0; i < 2; i++) {
+        assert_true(memory_holds(family[i], SECRET_KEPT));
+        assert_false(memory_holds(family[i], SECRET_OF_ENVIRONMENT));
+        assert_false(memory_holds(family[i], SECRET_ON_STACK));
+    }
+    assert_false(memory_holds(process_parent(family[1]), SECRET_ON_STACK));
+}
+
 static int open_shared(void **state)
 {
     (void)state;
     struct es_err err = { 0 };
+    char secret[SECRET_SIZE];
+    make_secret(SECRET_OF_ENVIRONMENT, secret);
+    setenv("A_SECRET", secret, 1);
+    explicit_bzero(secret, sizeof(secret));
+    make_secret(SECRET_KEPT, kept_secret);
+    __asm__ volatile("" : : "r"(kept_secret) : "memory");
+    assert_true(leave_secret_on_stack() > 0);
     if (sandbox_open(&settings, &sandbox, &err) == ES_OK)
         return 0;
     print_error("%s\n", err.detail);
@@ -479,6 +552,7 @@ int main(void)
         cmocka_unit_test(forbidden_calls_end_the_child),
         cmocka_unit_test(calls_that_conversion_makes_are_answered),
         cmocka_unit_test(kernel_says_that_a_child_is_confined),
+        cmocka_unit_test(child_memory_holds_no_secret_of_the_program),
         cmocka_unit_test(self_test_proves_every_wall),
         cmocka_unit_test(self_test_sees_that_walls_are_missing),
         cmocka_unit_test(walls_hold_for_an_ordinary_user),
