@@ -18,12 +18,13 @@ const struct api_route *const api_tables[] = { auth_routes,     me_routes,      
 struct api_settings api_settings_default(void)
 {
     return (struct api_settings){ .login_rate = { .burst = 60, .per_second = 2 },
-                                  .write_rate = { .burst = 300, .per_second = 20 } };
+                                  .write_rate = { .burst = 300, .per_second = 20 },
+                                  .session_check_ms = 10000 };
 }
 
-struct events *api_events(const struct api *api)
+struct feeds *api_feeds(const struct api *api)
 {
-    return api->events;
+    return api->feeds;
 }
 
 struct es_metrics *api_metrics(const struct api *api)
@@ -148,6 +149,8 @@ static enum es_code check_settings(const struct api_settings *settings, struct e
     for (size_t i = 0; i < 2; i++)
         if (!(rates[i]->burst >= 1) || !(rates[i]->per_second > 0))
             return es_fail(reterr, ES_INVALID, "a rate must allow at least one request");
+    if (settings->session_check_ms < 1)
+        return es_fail(reterr, ES_INVALID, "sessions must be checked again at some time");
     const char *url = settings->public_url;
     if (url && !es_text_has_prefix(url, "http://") && !es_text_has_prefix(url, "https://"))
         return es_fail(reterr, ES_INVALID, "the public address '%s' is no http address", url);
@@ -223,7 +226,7 @@ enum es_code api_open(const struct api_settings *settings, struct service_contex
     es_auto(api) api = new_api(settings, context, metrics);
     code = open_router(api, reterr);
     if (code == ES_OK)
-        code = events_open(context, &api->events, reterr);
+        code = feeds_open(context, settings->session_check_ms, &api->feeds, reterr);
     if (code == ES_OK)
         *ret_api = es_take(api);
     return code;
@@ -236,8 +239,8 @@ const struct http_router *api_router(const struct api *api)
 
 void api_close(struct api *api)
 {
-    if (api->events)
-        events_close(api->events);
+    if (api->feeds)
+        feeds_close(api->feeds);
     if (api->router)
         http_router_close(api->router);
     rate_limiter_close(api->login_limiter);

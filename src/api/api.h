@@ -32,7 +32,10 @@ struct api_settings {
     const char *cors_allowed_origins;
     struct api_rate_limit login_rate; /* registrations and logins from one address */
     struct api_rate_limit write_rate; /* changes by one user */
-    const struct web_asset *assets;   /* the page; must outlive the API */
+    /* How often the sessions behind open event streams are looked at, so that a logout ends them.
+     */
+    int64_t session_check_ms;
+    const struct web_asset *assets; /* the page; must outlive the API */
     size_t asset_count;
 };
 
@@ -42,7 +45,7 @@ struct api_settings api_settings_default(void);
 struct api;
 
 /* Builds the router of all tables. `context` and `metrics` must outlive the API; the texts of
- * `settings` are copied. Starts the thread that delivers events. ES_INVALID for a setting out of
+ * `settings` are copied. Starts the threads behind event streams. ES_INVALID for a setting out of
  * range; ES_IO. */
 ES_CHECK enum es_code api_open(const struct api_settings *settings, struct service_context *context,
                                struct es_metrics *metrics, struct api **ret_api,

@@ -145,7 +145,7 @@ void api_reply_nothing(struct api_call *call); /* 204 */
 void api_add_next_link(struct api_call *call, const char *cursor);
 
 /* What the API itself is made of, for handlers. */
-struct events *api_events(const struct api *api);
+struct feeds *api_feeds(const struct api *api);
 struct es_metrics *api_metrics(const struct api *api);
 const struct api_settings *api_settings_of(const struct api *api);
 

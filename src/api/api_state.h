@@ -4,8 +4,8 @@
 
 #include "api/api.h"
 #include "api/api_dispatch.h"
+#include "api/feeds.h"
 #include "api/rate_limiter.h"
-#include "service/events.h"
 
 struct api {
     struct es_arena arena; /* what is built at the start; read-only afterwards */
@@ -15,7 +15,7 @@ struct api {
     struct es_metric *requests, *durations;
     struct http_router *router;
     struct rate_limiter *login_limiter, *write_limiter;
-    struct events *events;
+    struct feeds *feeds;
 };
 
 /* The families that api_observe counts in. */

@@ -242,14 +242,15 @@ static void a_flood_of_changes_is_slowed_down_by_user(void **state)
 static void settings_out_of_range_stop_the_start(void **state)
 {
     struct fixture *fixture = *state;
-    struct api_settings wrong[4];
-    for (size_t i = 0; i < 4; i++)
+    struct api_settings wrong[5];
+    for (size_t i = 0; i < 5; i++)
         wrong[i] = api_settings_default();
     wrong[0].login_rate.burst = 0;
     wrong[1].write_rate.per_second = 0;
     wrong[2].public_url = "ftp://music.example";
     wrong[3].public_url = "https://music.example/";
-    for (size_t i = 0; i < 4; i++) {
+    wrong[4].session_check_ms = 0;
+    for (size_t i = 0; i < 5; i++) {
         struct api *api = NULL;
         struct es_err err = { 0 };
         assert_int_equal(api_open(&wrong[i], fixture->context, fixture->metrics, &api, &err),

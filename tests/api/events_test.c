@@ -7,6 +7,7 @@
 #include "base/es_clock.h"
 #include "fixture.h"
 #include "http/http_server.h"
+#include "service/events.h"
 
 #define PATIENCE_MS 10000
 
@@ -112,6 +113,47 @@ static void a_stream_needs_credentials_and_a_sound_id(void **state)
     }
 }
 
+static void a_stream_ends_with_its_session(void **state)
+{
+    (void)state;
+    struct api_settings settings = api_settings_default();
+    settings.session_check_ms = 20;
+    struct fixture *fixture = fixture_open(&settings, NULL);
+    const char *token = fixture_user(fixture, "ana"), *other = fixture_user(fixture, "bob");
+    struct source hers = open_source(fixture, token, NULL), his = open_source(fixture, other, NULL);
+    assert_true(comes(&hers, "retry:", PATIENCE_MS));
+    assert_true(comes(&his, "retry:", PATIENCE_MS));
+    assert_answer(send_to(fixture, "POST", "/auth/logout", token), 200);
+    assert_false(comes(&hers, "never", PATIENCE_MS));
+    assert_answer(send_to(fixture, "DELETE", "/me", other), 204);
+    assert_false(comes(&his, "never", PATIENCE_MS));
+    close_source(&hers);
+    close_source(&his);
+    fixture_close(fixture);
+}
+
+static void head_of_the_stream_ends_at_once(void **state)
+{
+    struct fixture *fixture = *state;
+    const char *token = fixture_user(fixture, "ana");
+    for (int i = 0; i < 40; i++)
+        assert_answer(send_to(fixture, "HEAD", "/events", token), 200);
+}
+
+static void a_user_has_only_so_many_streams(void **state)
+{
+    struct fixture *fixture = *state;
+    const char *token = fixture_user(fixture, "ana");
+    struct source sources[SUBSCRIPTIONS_PER_USER_MAX + 1];
+    for (size_t i = 0; i <= SUBSCRIPTIONS_PER_USER_MAX; i++) {
+        sources[i] = open_source(fixture, token, NULL);
+        bool is_over = i == SUBSCRIPTIONS_PER_USER_MAX;
+        assert_true(comes(&sources[i], is_over ? " 429 " : "retry:", PATIENCE_MS));
+    }
+    for (size_t i = 0; i <= SUBSCRIPTIONS_PER_USER_MAX; i++)
+        close_source(&sources[i]);
+}
+
 static void streams_end_when_the_server_stops(void **state)
 {
     struct fixture *fixture = *state;
@@ -136,6 +178,9 @@ int main(void)
         with_fixture(a_user_is_told_of_their_own_things_only),
         with_fixture(who_comes_back_is_told_what_they_missed),
         with_fixture(a_stream_needs_credentials_and_a_sound_id),
+        cmocka_unit_test(a_stream_ends_with_its_session),
+        with_fixture(head_of_the_stream_ends_at_once),
+        with_fixture(a_user_has_only_so_many_streams),
         with_fixture(streams_end_when_the_server_stops),
     };
     return cmocka_run_group_tests_name("events", tests, NULL, NULL);

@@ -80,7 +80,10 @@ struct fixture *fixture_open(const struct api_settings *api, const struct servic
     struct fixture *fixture = es_malloc(sizeof(*fixture));
     struct service_settings service_default = fixture_service_settings();
     struct api_settings api_default = api_settings_default();
-    es_log_configure(ES_LOG_ERROR, ES_LOG_FORMAT_TEXT);
+    static bool is_log_configured; /* once, before there are threads */
+    if (!is_log_configured)
+        es_log_configure(ES_LOG_ERROR, ES_LOG_FORMAT_TEXT);
+    is_log_configured = true;
     open_backends(fixture);
     struct service_ports ports = { fixture->meta, fixture->queue, fixture->blobs, &prober,
                                    fixture->metrics };

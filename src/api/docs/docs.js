@@ -16,6 +16,11 @@ function element(name, attributes = {}, ...children) {
   return made;
 }
 
+/* Text with `code` in it. */
+function prose(text) {
+  return text.split('`').map((piece, index) => (index % 2 ? element('code', {}, piece) : piece));
+}
+
 function resolve(value) {
   if (!value?.$ref) {
     return value;
@@ -151,7 +156,7 @@ function try_form(path, method, operation, parameters) {
 
 function replies_table(operation) {
   const rows = Object.entries(operation.responses).map(([status, reply]) =>
-    element('tr', {}, element('td', {}, element('code', {}, status)), element('td', {}, resolve(reply).description)));
+    element('tr', {}, element('td', {}, element('code', {}, status)), element('td', {}, ...prose(resolve(reply).description))));
   return element('table', {}, ...rows);
 }
 
@@ -163,7 +168,7 @@ function operation_details(path, method, operation, shared) {
   const details = element('details', { id: operation.operationId }, summary);
   details.addEventListener('toggle', () => {
     details.append(
-      ...(operation.description ? [element('p', {}, operation.description)] : []),
+      ...(operation.description ? [element('p', {}, ...prose(operation.description))] : []),
       replies_table(operation), try_form(path, method, operation, parameters));
   }, { once: true });
   return details;
