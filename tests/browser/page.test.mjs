@@ -39,7 +39,6 @@ pageTests('the page', {
       visitor.expectProblem(/401/);
       await visitor.page.context().clearCookies();
       await visitor.open('/app.html#/monitor');
-      await visitor.page.reload();
       await visitor.heading('Sign in');
       await visitor.signIn('regular');
       await visitor.heading('Monitor');
@@ -69,9 +68,13 @@ pageTests('the page', {
     await visit({}, async (visitor) => {
       visitor.expectProblem(/400/);
       await visitor.signUp('optimist');
-      await visitor.chooseFiles(media('made/text.mp3'), media('lena.mp3'), media('lena.wav'));
-      await visitor.card('lena.mp3').waitFor();
-      await visitor.card('lena.wav').waitFor();
+      await visitor.chooseFiles(
+        media('made/text.mp3'),
+        media('speech-mono.mp3'),
+        media('speech-mono.wav'),
+      );
+      await visitor.card('speech-mono.mp3').waitFor();
+      await visitor.card('speech-mono.wav').waitFor();
       const refused = visitor.page.getByRole('listitem').filter({ hasText: 'text.mp3' });
       assert.notEqual(await refused.getByRole('alert').textContent(), '');
       await visitor.button('Take text.mp3 off the list').click();
@@ -120,8 +123,8 @@ pageTests('the page', {
   async 'a media is renamed, and deleted only after asking'({ visit }) {
     await visit({}, async (visitor) => {
       await visitor.signUp('tidy');
-      await visitor.upload(media('lena.mp3'));
-      await visitor.button('More for lena.mp3').click();
+      await visitor.upload(media('speech-mono.mp3'));
+      await visitor.button('More for speech-mono.mp3').click();
       await visitor.button('Rename').click();
       await visitor.page.getByLabel('Name', { exact: true }).fill('Señora Söderberg.mp3');
       await visitor.button('Save').click();
@@ -149,7 +152,7 @@ pageTests('the page', {
       visitor.expectProblem(/events|ERR_FAILED/);
       await visitor.page.route('**/events', (route) => route.abort());
       await visitor.signUp('behind_a_proxy');
-      const card = await visitor.upload(media('lena.ogg'));
+      const card = await visitor.upload(media('speech-mono.wav'));
       await visitor.convert(card, 'MP3');
       await visitor.waitUntilDone(card, 'MP3');
     });
@@ -161,8 +164,8 @@ pageTests('the page', {
       const other = await visitor.page.context().newPage();
       await other.goto(visitor.page.url());
       await other.getByText('Nothing here yet').waitFor();
-      const card = await visitor.upload(media('lena.ogg'));
-      await other.getByRole('listitem', { name: 'lena.ogg', exact: true }).waitFor();
+      const card = await visitor.upload(media('speech-mono.wav'));
+      await other.getByRole('listitem', { name: 'speech-mono.wav', exact: true }).waitFor();
       await visitor.convert(card, 'MP3');
       await other.getByRole('button', { name: 'Share MP3' }).waitFor();
     });

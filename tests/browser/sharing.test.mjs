@@ -19,7 +19,7 @@ pageTests('sharing', {
 
       await visit({}, async (owner) => {
         await owner.signUp('owner');
-        const card = await owner.upload(media('lena.ogg'));
+        const card = await owner.upload(media('speech-mono.wav'));
         await owner.convert(card, 'MP3');
         await owner.waitUntilDone(card, 'MP3');
 
@@ -35,7 +35,7 @@ pageTests('sharing', {
         await dialog.getByRole('list', { name: 'Shared with' }).getByText('recipient').waitFor();
 
         await recipient.page.getByText('Something new was shared with you.').waitFor();
-        const shared = recipient.card('lena.ogg');
+        const shared = recipient.card('speech-mono.wav');
         await shared.getByText('owner').waitFor();
         await recipient.play(shared, 'MP3');
         await recipient.waitUntilPlayed(1);
@@ -50,12 +50,12 @@ pageTests('sharing', {
   async 'a link plays without an account, until it is revoked'({ program, visit }) {
     await visit({}, async (owner) => {
       await owner.signUp('publisher');
-      const card = await owner.upload(media('lena.ogg'));
+      const card = await owner.upload(media('speech-mono.wav'));
       await owner.convert(card, 'MP3');
       await owner.waitUntilDone(card, 'MP3');
       const dialog = await openShareDialog(owner, card, 'MP3');
       await owner.button('Create a link', dialog).click();
-      const link = await dialog.getByLabel('By link').inputValue();
+      const link = await dialog.getByRole('textbox', { name: 'By link' }).inputValue();
       assert.equal(new URL(link).origin, new URL(program.url).origin);
 
       const stranger = await fetch(link);
