@@ -64,8 +64,14 @@ static struct queue_turn turn_of(struct job_queue_memory *memory, const struct m
     struct queue_turn turn = { .served = user->served,
                                .number = user->number,
                                .leased = memory_queue_leased(memory, user->id) };
-    for (const struct memory_job *job = memory->jobs; job; job = job->next)
-        turn.plans += plan_waits(job) && strcmp(job->user_id, user->id) == 0;
+    for (const struct memory_job *job = memory->jobs; job; job = job->next) {
+        if (strcmp(job->user_id, user->id) != 0)
+            continue;
+        turn.plans += plan_waits(job);
+        for (size_t i = 0; i < job->part_count; i++)
+            turn.joins +=
+                job->parts[i].part.kind == PART_JOIN && job->parts[i].part.state == PART_WAITING;
+    }
     return turn;
 }
 

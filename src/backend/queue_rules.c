@@ -41,7 +41,7 @@ static bool begins_before(const struct queue_turn *a, const struct queue_turn *b
 int64_t queue_plans_before(const struct queue_turn *mine, int64_t place,
                            const struct queue_turn *other)
 {
-    int64_t rounds = mine->leased + place - other->leased;
+    int64_t rounds = mine->leased + mine->joins + place - other->leased - other->joins;
     if (rounds < 0)
         return 0;
     if (rounds >= other->plans)

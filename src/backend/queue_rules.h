@@ -33,14 +33,15 @@ void queue_sums_tell(const struct queue_sums *sums, struct job_live *live);
 /* A user with plans waiting, as far as turns go. */
 struct queue_turn {
     int64_t leased; /* parts */
+    int64_t joins;  /* that wait: they come before the user's plans */
     int64_t served; /* the number of the last time; 0 never */
     int64_t number; /* in the order of coming: decides between two who were never served */
     int64_t plans;  /* how many wait */
 };
 
 /* How many of `other`'s waiting plans would be given out before the one that has `place` plans of
- * `mine` before it: each round gives one part to each user with the fewest, so the plan at `place`
- * comes in round leased + place, in which those who have just come to it go after those who began
+ * `mine` before it. Each round gives one part to each user with the fewest, so that plan comes in
+ * round leased + joins + place, in which those who have just come to it go after those who began
  * with it. */
 int64_t queue_plans_before(const struct queue_turn *mine, int64_t place,
                            const struct queue_turn *other);

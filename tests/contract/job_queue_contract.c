@@ -583,7 +583,8 @@ static void positions_are_the_order_of_serving(void **state)
     take(f);
     push_planned(f, f->ben, 5, 0);
     take(f);
-    char leo[ES_ID_SIZE]; /* as new as eva, and later */
+    push_planned(f, f->ben, 0, 0); /* a join that waits, and goes before ben's plans */
+    char leo[ES_ID_SIZE];          /* as new as eva, and later */
     es_id_v7(leo);
     const char *owners[] = { f->ana, f->ana, f->ana, f->ben, f->ben, f->eva, leo,
                              f->eva, f->eva, leo,    f->eva, f->eva, f->ben };

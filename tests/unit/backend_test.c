@@ -128,13 +128,14 @@ static void a_cursor_comes_back_as_it_was(void **state)
 static void places_before_a_plan_are_those_of_the_game(void **state)
 {
     (void)state;
-    for (int game = 0; game < 4096; game++) {
+    for (int game = 0; game < 32768; game++) {
         struct queue_turn users[3];
         unsigned seed = (unsigned)game;
-        for (int i = 0; i < 3; i++, seed >>= 4)
+        for (int i = 0; i < 3; i++, seed >>= 5)
             users[i] = (struct queue_turn){ .leased = seed & 3,
                                             .served = (seed >> 2 & 1) * (i + 1),
                                             .number = i + 1,
+                                            .joins = seed >> 4 & 1,
                                             .plans = 1 + (seed >> 3 & 1) * 3 };
         struct queue_turn left[3];
         int64_t given[3] = { 0 }, served = 100;
@@ -150,6 +151,13 @@ static void places_before_a_plan_are_those_of_the_game(void **state)
             }
             if (best < 0)
                 break;
+            left[best].leased++;
+            left[best].served = ++served;
+            if (left[best].joins > 0) {
+                left[best].joins--;
+                position--;
+                continue;
+            }
             int64_t before = given[best];
             for (int i = 0; i < 3; i++)
                 if (i != best)
@@ -157,8 +165,6 @@ static void places_before_a_plan_are_those_of_the_game(void **state)
             assert_int_equal(before, position);
             given[best]++;
             left[best].plans--;
-            left[best].leased++;
-            left[best].served = ++served;
         }
     }
 }
