@@ -90,6 +90,16 @@ static _Noreturn void run_server(const struct sandbox_settings *settings, pid_t 
     server_run(settings, FD_REQUESTS);
 }
 
+/* Reaps what has ended: the server, or the children of one that died before it could. True where
+ * `server` (0: none) was among them. */
+static bool has_ended(pid_t server)
+{
+    bool found = false;
+    for (pid_t pid; (pid = waitpid(-1, NULL, WNOHANG)) > 0;)
+        found = found || pid == server;
+    return found;
+}
+
 static bool is_program_gone(short events)
 {
     return (events & (POLLHUP | POLLERR | POLLNVAL)) != 0;
@@ -126,12 +136,13 @@ static _Noreturn void keep(const struct sandbox_settings *settings)
             polled[0].fd = -1;
             if (server > 0 && poll(polled, 2, LAST_WAIT_MS) <= 0)
                 kill(server, SIGKILL);
+            has_ended(server);
             _exit(0);
         }
         struct signalfd_siginfo info;
         while (read(ended_fd, &info, sizeof(info)) > 0)
             ;
-        if (server > 0 && waitpid(server, NULL, WNOHANG) == server) {
+        if (has_ended(server)) {
             server = 0;
             bool died_young = es_clock_monotonic_ms() - started_ms < LIFE_MS_MIN;
             wait_ms = !died_young                    ? 0
@@ -168,6 +179,9 @@ enum es_code keeper_start(const struct sandbox_settings *settings, int requests_
     if (pid == 0) {
         leave_program(requests_fd);
         prctl(PR_SET_NAME, "espotifai-keep");
+        /* Children whose server was killed come here to be reaped: the program, where it is a
+         * container's first process, would never do it. */
+        prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
         keep(settings);
     }
     *ret_pid = pid;

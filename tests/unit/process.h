@@ -40,6 +40,16 @@ static inline bool process_vanishes(pid_t pid)
     return !process_is_alive(pid);
 }
 
+/* Within five seconds: not even a zombie is left. */
+static inline bool process_is_reaped(pid_t pid)
+{
+    char state;
+    pid_t parent;
+    for (int i = 0; i < 1000 && process_read(pid, &state, &parent); i++)
+        es_sleep_ms(5);
+    return !process_read(pid, &state, &parent);
+}
+
 /* 0: there is no such process. */
 static inline pid_t process_parent(pid_t pid)
 {
