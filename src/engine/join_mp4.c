@@ -21,8 +21,8 @@ struct lane {
     struct engine_input input;
     bool is_input_open;
     struct demuxer *demuxer;
-    AVPacket *packet;
-    bool has_packet;
+    AVPacket *packet, *next; /* `next`: of the same part, its times as they are there */
+    bool has_packet, has_next;
     bool is_part_begun, is_begun;
     int64_t lead;             /* taken off every time: see set_times */
     int64_t delay;            /* of the part's first frame: between decoding and showing */
@@ -112,12 +112,14 @@ static enum es_code open_next_part(struct mp4_join *mp4, struct lane *lane, bool
     return check_codec(lane, reterr);
 }
 
-/* A part's times become those of the whole. Its last packet has no duration of its own: it lasts
- * until the part's end. */
+/* A part's times become those of the whole. A packet lasts until the next one is decoded, the last
+ * of a part until the part's end. */
 static void set_times(struct lane *lane)
 {
     AVPacket *packet = lane->packet;
     AVRational time_base = lane->demuxer->format->streams[0]->time_base;
+    if (lane->has_next)
+        packet->duration = lane->next->dts - packet->dts;
     packet->pts -= lane->result->shift;
     packet->dts -= lane->result->shift;
     /* An edit list counts in milliseconds: a track that begins later by less begins at zero. */
@@ -130,7 +132,7 @@ static void set_times(struct lane *lane)
         lane->delay = packet->pts - packet->dts;
     lane->is_part_begun = true;
     int64_t end = llround(lane->result->end_seconds / av_q2d(time_base)) - lane->lead - lane->delay;
-    if (packet->duration <= 0 && end > packet->dts)
+    if (!lane->has_next && packet->duration <= 0 && end > packet->dts)
         packet->duration = end - packet->dts;
 }
 
@@ -138,28 +140,20 @@ static void set_times(struct lane *lane)
 static enum es_code advance(struct mp4_join *mp4, struct lane *lane, struct es_err *reterr)
 {
     lane->has_packet = false;
-    bool is_open = lane->demuxer != NULL;
-    while (is_open) {
-        enum es_code code = demuxer_read(lane->demuxer, lane->packet, &lane->has_packet, reterr);
-        if (code != ES_OK)
-            return code;
-        if (lane->has_packet) {
-            set_times(lane);
-            return ES_OK;
-        }
-        code = open_next_part(mp4, lane, &is_open, reterr);
-        if (code != ES_OK)
+    while (!lane->has_next) {
+        bool is_open;
+        enum es_code code = open_next_part(mp4, lane, &is_open, reterr);
+        if (code == ES_OK && is_open)
+            code = demuxer_read(lane->demuxer, lane->next, &lane->has_next, reterr);
+        if (code != ES_OK || !is_open)
             return code;
     }
-    return ES_OK;
-}
-
-static enum es_code open_lane(struct mp4_join *mp4, struct lane *lane, struct es_err *reterr)
-{
-    lane->packet = packet_new();
-    bool is_open = false;
-    enum es_code code = open_next_part(mp4, lane, &is_open, reterr);
-    return code == ES_OK ? advance(mp4, lane, reterr) : code;
+    av_packet_move_ref(lane->packet, lane->next);
+    lane->has_packet = true;
+    enum es_code code = demuxer_read(lane->demuxer, lane->next, &lane->has_next, reterr);
+    if (code == ES_OK)
+        set_times(lane);
+    return code;
 }
 
 static enum es_code add_streams(struct mp4_join *mp4, struct es_err *reterr)
@@ -292,9 +286,9 @@ static enum es_code copy_packets(struct mp4_join *mp4, struct es_err *reterr)
 
 static enum es_code run(struct mp4_join *mp4, struct es_err *reterr)
 {
-    enum es_code code = open_lane(mp4, &mp4->lanes[0], reterr);
+    enum es_code code = advance(mp4, &mp4->lanes[0], reterr);
     if (code == ES_OK)
-        code = open_lane(mp4, &mp4->lanes[1], reterr);
+        code = advance(mp4, &mp4->lanes[1], reterr);
     if (code == ES_OK)
         code = output_open(mp4->join->host, job_output_name(JOB_MP4), &mp4->output, reterr);
     if (code != ES_OK)
@@ -319,7 +313,8 @@ enum es_code join_mp4(const struct join *join, struct engine_outcome *ret_outcom
         .reporter = { .host = join->host,
                       .weight_seconds = join->spec->weight_seconds,
                       .timeline_seconds = join->spec->duration_seconds },
-        .lanes = { { .is_video = true }, { .is_video = false } },
+        .lanes = { { .is_video = true, .packet = packet_new(), .next = packet_new() },
+                   { .is_video = false, .packet = packet_new(), .next = packet_new() } },
         .picture = packet_new(),
     };
     enum es_code code = run(&mp4, reterr);
@@ -335,6 +330,7 @@ enum es_code join_mp4(const struct join *join, struct engine_outcome *ret_outcom
     for (size_t i = 0; i < 2; i++) {
         close_part(&mp4, &mp4.lanes[i]);
         av_packet_free(&mp4.lanes[i].packet);
+        av_packet_free(&mp4.lanes[i].next);
         avcodec_parameters_free(&mp4.lanes[i].codec);
     }
     avformat_free_context(mp4.muxer);

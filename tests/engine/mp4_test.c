@@ -71,6 +71,16 @@ static void test_index_comes_first(void **state)
     assert_true(moov < mdat);
 }
 
+static void test_the_file_says_its_length(void **state)
+{
+    (void)state;
+    const char *source = make_film("long-gop.mp4", "-c:v libx264 -g 250 -bf 3 -crf 18 -c:a aac");
+    const char *output = output_of(convert(source, JOB_MP4, NULL, NULL));
+    double length =
+        oracle_number("ffprobe -v error -show_entries format=duration -of csv=p=0 '%s'", output);
+    assert_float_equal(length, 26, 0.03);
+}
+
 static void test_streams_are_the_references(void **state)
 {
     (void)state;
@@ -239,6 +249,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_seams_lose_and_double_nothing),
         cmocka_unit_test(test_index_comes_first),
+        cmocka_unit_test(test_the_file_says_its_length),
         cmocka_unit_test(test_streams_are_the_references),
         cmocka_unit_test(test_variable_frame_rate_is_kept),
         cmocka_unit_test(test_odd_sizes_rotation_and_height),
