@@ -77,13 +77,21 @@ const char *api_credentials(struct http_exchange *exchange, bool *ret_is_cookie)
     return cookie;
 }
 
-bool api_is_cross_site(struct http_exchange *exchange)
+/* Proxies may hand on another Host than the one that the browser asked for. */
+static bool is_public_origin(const struct api_settings *settings, const char *origin)
+{
+    size_t size = strlen(origin);
+    const char *url = settings->public_url;
+    return url && strncmp(url, origin, size) == 0 && (url[size] == '\0' || url[size] == '/');
+}
+
+bool api_is_cross_site(const struct api_settings *settings, struct http_exchange *exchange)
 {
     const char *site = http_exchange_header(exchange, "Sec-Fetch-Site");
     if (site)
         return strcmp(site, "same-origin") != 0 && strcmp(site, "none") != 0;
     const char *origin = http_exchange_header(exchange, "Origin");
-    if (!origin)
+    if (!origin || is_public_origin(settings, origin))
         return false;
     const char *host = http_exchange_header(exchange, "Host");
     const char *authority = strstr(origin, "://");

@@ -28,7 +28,7 @@ const char *api_credentials(struct http_exchange *exchange, bool *ret_is_cookie)
 
 /* Whether a browser sent this request for a page of another origin than ours. A client that tells
  * neither Sec-Fetch-Site nor Origin is no browser, and is nobody's tool. */
-bool api_is_cross_site(struct http_exchange *exchange);
+bool api_is_cross_site(const struct api_settings *settings, struct http_exchange *exchange);
 
 /* Whether the settings allow pages of `origin` to read answers. */
 bool api_origin_is_allowed(const struct api_settings *settings, const char *origin);

@@ -74,7 +74,8 @@ static enum es_code authenticate(struct api_call *call, struct es_err *reterr)
         return ES_OK;
     if (code != ES_OK)
         return code;
-    if (is_cookie && is_change(call->route) && api_is_cross_site(call->exchange))
+    if (is_cookie && is_change(call->route) &&
+        api_is_cross_site(&call->api->settings, call->exchange))
         return es_fail_word(reterr, ES_FORBIDDEN, "cross_site", "a change by cookie");
     call->caller = caller;
     return ES_OK;
@@ -85,7 +86,7 @@ static enum es_code check_session_origin(const struct api_call *call, struct es_
 {
     const char *origin = http_exchange_header(call->exchange, "Origin");
     bool is_allowed = origin && api_origin_is_allowed(&call->api->settings, origin);
-    if (is_allowed || !api_is_cross_site(call->exchange))
+    if (is_allowed || !api_is_cross_site(&call->api->settings, call->exchange))
         return ES_OK;
     return es_fail_word(reterr, ES_FORBIDDEN, "cross_site", "a sign-in");
 }

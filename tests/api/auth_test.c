@@ -317,6 +317,30 @@ static void another_site_can_neither_act_by_cookie_nor_sign_anyone_in(void **sta
     assert_answer(client_send(fixture->client, &request), 200);
 }
 
+static void behind_a_proxy_the_public_address_is_our_own_origin(void **state)
+{
+    (void)state;
+    struct api_settings settings = api_settings_default();
+    settings.public_url = "https://music.example/listen";
+    struct fixture *fixture = fixture_open(&settings, NULL);
+    const char *token = fixture_user(fixture, "ana");
+    const struct {
+        const char *origin;
+        int status;
+    } cases[] = { { "Origin: https://music.example.evil.example", 403 },
+                  { "Origin: https://music.exampl", 403 },
+                  { "Origin: http://music.example", 403 },
+                  { "Origin: https://music.example", 200 } };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        const char *const headers[] = { cases[i].origin, NULL };
+        struct request request = {
+            .method = "POST", .path = "/auth/logout", .cookie = token, .headers = headers
+        };
+        assert_answer(client_send(fixture->client, &request), cases[i].status);
+    }
+    fixture_close(fixture);
+}
+
 static void a_flood_of_logins_is_slowed_down_by_address(void **state)
 {
     (void)state;
@@ -359,6 +383,7 @@ int main(void)
         with_fixture(google_says_that_it_is_not_set_up),
         with_fixture(an_account_can_be_removed_with_all_it_owns),
         with_fixture(another_site_can_neither_act_by_cookie_nor_sign_anyone_in),
+        cmocka_unit_test(behind_a_proxy_the_public_address_is_our_own_origin),
         cmocka_unit_test(a_flood_of_logins_is_slowed_down_by_address),
     };
     return cmocka_run_group_tests_name("auth", tests, NULL, NULL);

@@ -4,7 +4,6 @@
 #include "backend/blob_store_memory.h"
 #include "backend/job_queue_memory.h"
 #include "backend/meta_store_memory.h"
-#include "base/es_log.h"
 #include "port/media_prober.h"
 #include "service/conversion.h"
 
@@ -65,6 +64,14 @@ struct service_settings fixture_service_settings(void)
     return settings;
 }
 
+void fixture_log(enum es_log_level least, enum es_log_format format)
+{
+    static bool is_configured; /* once, before there are threads */
+    if (!is_configured)
+        es_log_configure(least, format);
+    is_configured = true;
+}
+
 static void open_backends(struct fixture *fixture)
 {
     struct es_err err = { 0 };
@@ -80,10 +87,7 @@ struct fixture *fixture_open(const struct api_settings *api, const struct servic
     struct fixture *fixture = es_malloc(sizeof(*fixture));
     struct service_settings service_default = fixture_service_settings();
     struct api_settings api_default = api_settings_default();
-    static bool is_log_configured; /* once, before there are threads */
-    if (!is_log_configured)
-        es_log_configure(ES_LOG_ERROR, ES_LOG_FORMAT_TEXT);
-    is_log_configured = true;
+    fixture_log(ES_LOG_ERROR, ES_LOG_FORMAT_TEXT);
     open_backends(fixture);
     struct service_ports ports = { fixture->meta, fixture->queue, fixture->blobs, &prober,
                                    fixture->metrics };

@@ -4,6 +4,7 @@
 #define FIXTURE_H
 
 #include "api/api.h"
+#include "base/es_log.h"
 #include "client.h"
 #include "port/blob_store.h"
 #include "port/job_queue.h"
@@ -25,6 +26,9 @@ struct fixture {
     struct client *client;
     const char *base_url;
 };
+
+/* Errors alone are logged, unless this was called before the first fixture. */
+void fixture_log(enum es_log_level least, enum es_log_format format);
 
 /* What differs from the defaults; NULL for nothing. */
 struct fixture *fixture_open(const struct api_settings *api,

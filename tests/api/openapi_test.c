@@ -278,6 +278,19 @@ static void every_reference_leads_somewhere(void **state)
     assert_string_equal(json_member_string(description, "openapi", ""), "3.1.0");
 }
 
+static void every_problem_is_described_and_no_other(void **state)
+{
+    (void)state;
+    const json_t *schemas = json_object_get(json_object_get(description, "components"), "schemas");
+    const json_t *words = json_object_get(json_object_get(schemas, "ProblemCode"), "enum");
+    for (size_t i = 0; i < json_array_size(words); i++) {
+        const char *word = json_string_value(json_array_get(words, i));
+        if (!problem_find(word))
+            fail_msg("%s is no problem", word);
+    }
+    assert_int_equal(json_array_size(words), problem_count());
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -285,6 +298,7 @@ int main(void)
         cmocka_unit_test(fields_are_described_with_their_limits_and_no_others),
         cmocka_unit_test(bodies_callers_and_refusals_are_described),
         cmocka_unit_test(every_reference_leads_somewhere),
+        cmocka_unit_test(every_problem_is_described_and_no_other),
     };
     return cmocka_run_group_tests_name("openapi", tests, setup, teardown);
 }
