@@ -77,8 +77,22 @@ pageTests('the page', {
       await visitor.card('speech-mono.wav').waitFor();
       const refused = visitor.page.getByRole('listitem').filter({ hasText: 'text.mp3' });
       assert.notEqual(await refused.getByRole('alert').textContent(), '');
+      assert.equal(await visitor.button('Upload text.mp3 again').count(), 0, 'it would not help');
       await visitor.button('Take text.mp3 off the list').click();
       await refused.waitFor({ state: 'detached' });
+    });
+  },
+
+  async 'an upload that the line broke is sent again on a click'({ visit }) {
+    await visit({}, async (visitor) => {
+      visitor.expectProblem(/ERR_/);
+      await visitor.signUp('on_a_train');
+      await visitor.page.route('**/media/upload', (route) => route.abort('connectionreset'));
+      await visitor.chooseFiles(media('speech-mono.wav'));
+      await visitor.page.getByText('The server cannot be reached.').waitFor();
+      await visitor.page.unroute('**/media/upload');
+      await visitor.button('Upload speech-mono.wav again').click();
+      await visitor.card('speech-mono.wav').waitFor();
     });
   },
 

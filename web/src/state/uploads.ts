@@ -17,6 +17,8 @@ export interface Upload {
   readonly sent_bytes: number;
   readonly bytes_per_second: number | null;
   readonly error: string | null;
+  /** Failed for a reason that may pass: the line, the server, a limit of the moment. */
+  readonly can_retry: boolean;
 }
 
 export const uploads = signal<readonly Upload[]>([]);
@@ -64,7 +66,12 @@ async function send(upload: Upload): Promise<void> {
     if (error.code === 'cancelled') {
       remove(upload.id);
     } else {
-      update(upload.id, { state: 'failed', error: error.message, bytes_per_second: null });
+      update(upload.id, {
+        state: 'failed',
+        error: error.message,
+        can_retry: error.status === 0 || error.status === 429 || error.status >= 500,
+        bytes_per_second: null,
+      });
     }
   } finally {
     handles.delete(upload.id);
@@ -93,6 +100,7 @@ export function addFiles(files: Iterable<File>): void {
       sent_bytes: 0,
       bytes_per_second: null,
       error: null,
+      can_retry: false,
     };
   });
   uploads.value = [...uploads.value, ...added];
@@ -110,6 +118,6 @@ export function dropUpload(id: number): void {
 }
 
 export function retryUpload(id: number): void {
-  update(id, { state: 'waiting', sent_bytes: 0, error: null });
+  update(id, { state: 'waiting', sent_bytes: 0, error: null, can_retry: false });
   startNext();
 }

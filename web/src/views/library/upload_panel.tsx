@@ -50,7 +50,7 @@ function UploadRow({ upload }: { upload: Upload }) {
           {uploadDetail(upload)}
         </span>
       </div>
-      {is_failed && (
+      {upload.can_retry && (
         <button
           type="button"
           class="button-icon"

@@ -236,7 +236,7 @@ function PlayerDock({ track }: { track: Track }) {
             class="slider"
             min={0}
             max={Math.max(1, clock.duration)}
-            step={0.1}
+            step="any"
             value={clock.time}
             aria-label={t('player.seek')}
             aria-valuetext={`${formatClock(clock.time)} / ${formatClock(clock.duration)}`}
