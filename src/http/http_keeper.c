@@ -17,12 +17,11 @@
 
 #include "base/es_clock.h"
 
-#define LINGER_BYTES_MAX  (16 * 1024 * 1024)
-#define LINGER_READ_BYTES (64 * 1024)
-#define LINGERS_MAX       1024
-#define TICK_MS_MIN       10
-#define TICK_MS_MAX       500
-#define CLOCK_SLACK_MS    20 /* the kernel counts in ticks of its own */
+#define LINGER_BYTES_MAX (16 * 1024 * 1024)
+#define LINGERS_MAX      1024
+#define TICK_MS_MIN      10
+#define TICK_MS_MAX      500
+#define CLOCK_SLACK_MS   20 /* the kernel counts in ticks of its own */
 
 /* The last of a connection: nothing is sent any more, what comes in is thrown away. */
 struct farewell {
@@ -178,11 +177,12 @@ static void check(struct http_conn *conn, int64_t now_ms)
 
 /* ---- lingering; with the mutex held ---- */
 
-/* False where nothing more is to be read. MSG_TRUNC has the kernel drop the bytes (tcp(7)). */
+/* False where nothing more is to be read. */
 static bool read_on(struct http_keeper *keeper, struct farewell *linger)
 {
     for (int i = 0; i < 16; i++) {
-        ssize_t got = recv(linger->fd, NULL, LINGER_READ_BYTES, MSG_TRUNC | MSG_DONTWAIT);
+        char unseen[16 * 1024];
+        ssize_t got = recv(linger->fd, unseen, sizeof(unseen), MSG_DONTWAIT);
         if (got == 0)
             return false;
         if (got < 0)

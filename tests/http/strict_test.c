@@ -351,6 +351,7 @@ static void an_idle_connection_is_closed_without_a_word(void **state)
     int64_t since_ms = es_clock_monotonic_ms();
     client_send(kept, REQUEST("GET /hello", ""));
     auto_answer answer = client_read(kept, false);
+    assert_int_equal(answer.status, 200);
     assert_true(client_sees_end(fresh));
     assert_true(client_sees_end(kept));
     assert_in_range(elapsed_ms(since_ms), 350, 1500);

@@ -377,6 +377,7 @@ static void a_stop_lets_what_runs_finish(void **state)
     int waiting = client_open(fixture), idle = client_open(fixture), live = client_open(fixture);
     client_send(idle, REQUEST("GET /hello", ""));
     auto_answer hello = client_read(idle, false);
+    assert_int_equal(hello.status, 200);
     client_send(waiting, REQUEST("GET /wait", ""));
     sem_wait(&fixture->has_entered);
     client_send(live, REQUEST("GET /events", ""));
