@@ -24,7 +24,7 @@ const step_timeout_ms = 20_000;
 export const password = 'una clave bastante larga';
 
 /* One program and one browser for several tests, each with visitors of its own. `tests` maps a
- * test's name to a function of { program, visit }. Without Chromium all are skipped. */
+ * test's name to a function of { t, program, visit }. Without Chromium all are skipped. */
 export function pageTests(title, tests) {
   test(title, async (t) => {
     if (!need(t, 'chromium')) {
@@ -35,7 +35,7 @@ export function pageTests(title, tests) {
     const program = await startProgram(t);
     const visit = (options, act) => visitPage(browser, program, options, act);
     for (const [name, act] of Object.entries(tests)) {
-      await t.test(name, () => act({ program, visit }));
+      await t.test(name, (t_case) => act({ t: t_case, program, visit }));
     }
   });
 }

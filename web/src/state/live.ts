@@ -20,6 +20,8 @@ import {
 const TICK_MS = 1000;
 /** After the server refused the event stream (rather than only losing it), ask again this often. */
 const REOPEN_MS = 30_000;
+/** A browser opens only about six connections to a server: windows out of sight give theirs back. */
+const HIDDEN_MS = 60_000;
 
 export const isLive = signal(false);
 
@@ -80,7 +82,14 @@ export function startLive(): void {
     });
   }
 
+  function close(): void {
+    source?.close();
+    source = null;
+    isLive.value = false;
+  }
+
   function open(): void {
+    close();
     source = new EventSource(EVENTS_ADDRESS);
     listen('job', onJob);
     listen('media', onMedia);
@@ -89,24 +98,39 @@ export function startLive(): void {
       isLive.value = true;
       /* Whatever happened while the line was down is in the lists. */
       void refreshLibrary();
+      void refreshShared();
     });
     source.addEventListener('error', () => {
       isLive.value = false;
       if (source?.readyState === EventSource.CLOSED) {
-        window.setTimeout(open, REOPEN_MS);
+        window.setTimeout(() => {
+          if (!isLive.value && !document.hidden) {
+            open();
+          }
+        }, REOPEN_MS);
       }
     });
   }
 
   window.setInterval(() => {
     const quiet_ms = performance.now() - last_heard_ms;
-    if (quiet_ms >= quietMax(isLive.value, activeJobs.value)) {
+    if (!document.hidden && quiet_ms >= quietMax(isLive.value, activeJobs.value)) {
       heard();
       void (activeJobs.value ? refreshJobs() : refreshLibrary());
     }
   }, TICK_MS);
   open();
-  window.addEventListener('pagehide', () => source?.close());
+
+  let hidden_timer = 0;
+  document.addEventListener('visibilitychange', () => {
+    window.clearTimeout(hidden_timer);
+    if (document.hidden) {
+      hidden_timer = window.setTimeout(close, HIDDEN_MS);
+    } else if (source === null) {
+      open();
+    }
+  });
+  window.addEventListener('pagehide', close);
   window.addEventListener('pageshow', (event) => {
     if (event.persisted) {
       open();
