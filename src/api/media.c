@@ -1,4 +1,6 @@
 /* The library: list, read, change, delete, and the original's bytes. */
+#include <string.h>
+
 #include "api/api_route.h"
 #include "api/send_file.h"
 #include "service/library.h"

@@ -1,6 +1,8 @@
 /* Playing: a job's output, and the files of an HLS tree under a signed link. */
 #include "service/playback.h"
 
+#include <string.h>
+
 #include "api/api_client.h"
 #include "api/api_route.h"
 #include "api/send_file.h"
