@@ -61,6 +61,8 @@ enum es_code join_hls(const struct join *join, struct engine_outcome *ret_outcom
         return es_fail_word(reterr, ES_MEDIA, "media_damaged", "no part found anything to convert");
 
     struct engine_outcome outcome = { 0 };
+    for (size_t i = 0; i < join->part_count; i++)
+        outcome.output_size_bytes += join->results[i].size_bytes; /* of the headers */
     list_objects(tracks, kept, join->arena, &outcome);
     es_auto_buf text = { 0 };
     for (size_t t = 0; t < kept && kept > 1 && code == ES_OK; t++) {

@@ -10,7 +10,7 @@
 struct part_result {
     const char *object;        /* NULL for HLS, or where the part's span held nothing */
     const char *picture;       /* the object of the cover art, or NULL */
-    int64_t size_bytes;        /* of the object */
+    int64_t size_bytes;        /* of the object; for HLS of the header */
     int64_t shift;             /* ticks that were added to its times */
     double end_seconds;        /* where on the job's timeline it ends; 0 for an empty span */
     double source_end_seconds; /* and where the last that was read of the source does */

@@ -173,7 +173,7 @@ static enum es_code write_header_object(struct segmenter *segmenter, size_t size
     const struct segmenter_settings *settings = &segmenter->settings;
     if (!settings->is_init_written || segmenter->segment_count > 0)
         return ES_OK;
-    segmenter->size_bytes += (int64_t)size;
+    segmenter->size_bytes = (int64_t)size;
     return output_write(settings->host, settings->init_name, segmenter->bytes.bytes, size, reterr);
 }
 
@@ -210,7 +210,8 @@ static enum es_code emit(struct segmenter *segmenter, double duration, struct es
     }
     segmenter->segments[segmenter->segment_count++] =
         (struct hls_segment){ name, settings->init_name, duration, (int64_t)size };
-    segmenter->size_bytes += (int64_t)size;
+    if (segmenter->object)
+        segmenter->size_bytes += (int64_t)size;
     segmenter->duration_seconds += duration;
     return ES_OK;
 }

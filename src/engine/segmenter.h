@@ -31,7 +31,7 @@ struct segmenter {
     struct hls_segment *segments; /* what is written; in one object: their sizes count */
     size_t segment_count;
     double duration_seconds; /* of all of them */
-    int64_t size_bytes;
+    int64_t size_bytes;      /* of all that is in the one object; of segments their header */
 
     /* private */
     AVFormatContext *muxer;

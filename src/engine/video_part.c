@@ -52,7 +52,7 @@ static const char *result_of(const struct video_part *part, const char *picture,
         .object =
             segmenter->settings.object_name && !is_empty ? segmenter->settings.object_name : NULL,
         .picture = picture,
-        .size_bytes = segmenter->settings.object_name ? segmenter->size_bytes : 0,
+        .size_bytes = segmenter->size_bytes,
         .shift = segmenter->settings.shift,
         .end_seconds = end,
         .source_end_seconds = end,
