@@ -1,0 +1,252 @@
+/* HLS playlists, and the JSON form of what they list. */
+#include "model/hls.h"
+
+#include "base/es_auto.h"
+#include "test.h"
+
+static const struct hls_segment video_segments[] = {
+    { "video-00001-00001.m4s", "video-init.mp4", 1.001, 50000 },
+    { "video-00001-00002.m4s", "video-init.mp4", 4.004, 400000 },
+    { "video-00003-00001.m4s", "video-00003-init.mp4", 5.005, 300000 },
+};
+static const struct hls_track video = {
+    .name = "video",
+    .is_video = true,
+    .codecs = "avc1.64001f",
+    .width = 1280,
+    .height = 720,
+    .frame_rate = 30000 / 1001.,
+    .segments = video_segments,
+    .segment_count = 3,
+    .is_complete = true,
+};
+static const struct hls_segment audio_segments[] = {
+    { "audio-00002-00001.m4s", "audio-init.mp4", 5.0, 80000 },
+};
+static const struct hls_track audio = {
+    .name = "audio",
+    .codecs = "mp4a.40.2",
+    .channels = 2,
+    .segments = audio_segments,
+    .segment_count = 1,
+};
+
+static void test_track_survives_json(void **state)
+{
+    (void)state;
+    es_auto_arena arena = { 0 };
+    es_auto_buf text = { 0 };
+    struct es_err err = { 0 };
+    struct hls_track back;
+    hls_track_write(&video, &text);
+    assert_ok(hls_track_read(es_buf_text(&text), &arena, &back, &err), err);
+    assert_string_equal(back.name, "video");
+    assert_string_equal(back.codecs, "avc1.64001f");
+    assert_true(back.is_video && back.is_complete);
+    assert_int_equal(back.width, 1280);
+    assert_int_equal(back.height, 720);
+    assert_int_equal(back.segment_count, 3);
+    for (size_t i = 0; i < 3; i++) {
+        assert_string_equal(back.segments[i].name, video_segments[i].name);
+        assert_string_equal(back.segments[i].init_name, video_segments[i].init_name);
+        assert_true(back.segments[i].duration_seconds == video_segments[i].duration_seconds);
+        assert_int_equal(back.segments[i].size_bytes, video_segments[i].size_bytes);
+    }
+}
+
+static void test_bad_forms_are_refused(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "",
+        "[]",
+        "{}",
+        "{\"name\":\"video\"}",
+        "{\"name\":\"../video\",\"codecs\":\"avc1\",\"segments\":[]}",
+        "{\"name\":\"video\",\"codecs\":\"a\\\"b\",\"segments\":[]}",
+        "{\"name\":\"video\",\"codecs\":\"a\\nb\",\"segments\":[]}",
+        "{\"name\":\"video\",\"codecs\":\"avc1\",\"width\":-1,\"segments\":[]}",
+        "{\"name\":\"video\",\"codecs\":\"avc1\",\"segments\":7}",
+        "{\"name\":\"video\",\"codecs\":\"avc1\",\"segments\":[[\"a.m4s\",1,1]]}",
+        "{\"name\":\"video\",\"codecs\":\"avc1\",\"segments\":[\"i.mp4\",[\"a/b.m4s\",1,1]]}",
+        "{\"name\":\"video\",\"codecs\":\"avc1\",\"segments\":[\"i.mp4\",[\".a\",1,1]]}",
+        "{\"name\":\"video\",\"codecs\":\"avc1\",\"segments\":[\"i.mp4\",[\"a\\n#EXT\",1,1]]}",
+        "{\"name\":\"video\",\"codecs\":\"avc1\",\"segments\":[\"i.mp4\",[\"a.m4s\",-1,1]]}",
+        "{\"name\":\"video\",\"codecs\":\"avc1\",\"segments\":[\"i.mp4\",[\"a.m4s\",1,-1]]}",
+        "{\"name\":\"video\",\"codecs\":\"avc1\",\"segments\":[\"i m p 4\",[\"a.m4s\",1,1]]}",
+    };
+    for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+        es_auto_arena arena = { 0 };
+        struct hls_track track;
+        struct es_err err = { 0 };
+        if (hls_track_read(texts[i], &arena, &track, &err) != ES_INVALID)
+            fail_msg("taken: %s", texts[i]);
+    }
+}
+
+static void test_media_playlist(void **state)
+{
+    (void)state;
+    es_auto_buf text = { 0 };
+    hls_render_track(&video, "/hls/LINK/", true, &text);
+    assert_string_equal(es_buf_text(&text), "#EXTM3U\n"
+                                            "#EXT-X-VERSION:7\n"
+                                            "#EXT-X-TARGETDURATION:6\n"
+                                            "#EXT-X-MEDIA-SEQUENCE:0\n"
+                                            "#EXT-X-PLAYLIST-TYPE:VOD\n"
+                                            "#EXT-X-INDEPENDENT-SEGMENTS\n"
+                                            "#EXT-X-MAP:URI=\"/hls/LINK/video-init.mp4\"\n"
+                                            "#EXTINF:1.001000,\n"
+                                            "/hls/LINK/video-00001-00001.m4s\n"
+                                            "#EXTINF:4.004000,\n"
+                                            "/hls/LINK/video-00001-00002.m4s\n"
+                                            "#EXT-X-MAP:URI=\"/hls/LINK/video-00003-init.mp4\"\n"
+                                            "#EXTINF:5.005000,\n"
+                                            "/hls/LINK/video-00003-00001.m4s\n"
+                                            "#EXT-X-ENDLIST\n");
+}
+
+static void test_growing_playlist_is_an_event_without_end(void **state)
+{
+    (void)state;
+    es_auto_buf text = { 0 };
+    hls_render_track(&audio, "", false, &text);
+    assert_non_null(strstr(es_buf_text(&text), "#EXT-X-PLAYLIST-TYPE:EVENT\n"));
+    assert_null(strstr(es_buf_text(&text), "ENDLIST"));
+}
+
+static void test_target_duration_holds_the_longest_segment(void **state)
+{
+    (void)state;
+    struct hls_segment slow = { "a.m4s", "i.mp4", 19.6, 1 };
+    struct hls_track track = audio;
+    track.segments = &slow;
+    es_auto_buf text = { 0 };
+    hls_render_track(&track, "", true, &text);
+    assert_non_null(strstr(es_buf_text(&text), "#EXT-X-TARGETDURATION:20\n"));
+}
+
+static void test_two_tracks_make_a_multivariant_playlist(void **state)
+{
+    (void)state;
+    const struct hls_track tracks[] = { video, audio };
+    es_auto_buf text = { 0 };
+    hls_render_index(tracks, 2, "p/", true, &text);
+    /* The peak is the 4 s segment's: 799,201 bits a second; the sound adds 128,000. */
+    assert_string_equal(
+        es_buf_text(&text),
+        "#EXTM3U\n"
+        "#EXT-X-VERSION:7\n"
+        "#EXT-X-INDEPENDENT-SEGMENTS\n"
+        "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"audio\",NAME=\"audio\",DEFAULT=YES,AUTOSELECT=YES,"
+        "CHANNELS=\"2\",URI=\"p/audio.m3u8\"\n"
+        "#EXT-X-STREAM-INF:BANDWIDTH=927201,AVERAGE-BANDWIDTH=727401,"
+        "CODECS=\"avc1.64001f,mp4a.40.2\",RESOLUTION=1280x720,FRAME-RATE=29.970,AUDIO=\"audio\"\n"
+        "p/video.m3u8\n");
+}
+
+static void test_one_track_is_its_own_index(void **state)
+{
+    (void)state;
+    es_auto_buf index = { 0 }, track = { 0 };
+    hls_render_index(&audio, 1, "x/", false, &index);
+    hls_render_track(&audio, "x/", false, &track);
+    assert_string_equal(es_buf_text(&index), es_buf_text(&track));
+}
+
+static struct part convert_part(int index, const char *track, const char *result)
+{
+    return (struct part){
+        .index = index,
+        .kind = PART_CONVERT,
+        .spec = strcmp(track, "video") == 0 ? "{\"track\":\"video\"}" : "{\"track\":\"audio\"}",
+        .result = result,
+    };
+}
+
+static const char *result_of(const struct hls_track *track, size_t first, size_t count,
+                             bool is_complete, struct es_arena *arena)
+{
+    struct hls_track some = *track;
+    some.segments += first;
+    some.segment_count = count;
+    some.is_complete = is_complete;
+    es_auto_buf text = { 0 };
+    hls_track_write(&some, &text);
+    return es_strdup(arena, es_buf_text(&text));
+}
+
+static void test_tracks_end_at_the_first_gap(void **state)
+{
+    (void)state;
+    es_auto_arena arena = { 0 };
+    struct es_err err = { 0 };
+    struct part parts[] = {
+        { .index = 0, .kind = PART_PLAN },
+        convert_part(1, "video", result_of(&video, 0, 2, true, &arena)),
+        convert_part(2, "audio", result_of(&audio, 0, 1, false, &arena)),
+        convert_part(3, "video", NULL),
+        convert_part(4, "video", result_of(&video, 2, 1, true, &arena)),
+        { .index = 5, .kind = PART_JOIN, .spec = "{}" },
+    };
+    struct hls_track *tracks = NULL;
+    size_t count = 0;
+    assert_ok(hls_tracks_of_parts(parts, 6, &arena, &tracks, &count, &err), err);
+    assert_int_equal(count, 2);
+    assert_string_equal(tracks[0].name, "video");
+    assert_int_equal(tracks[0].segment_count, 2); /* what stands behind the gap waits */
+    assert_false(tracks[0].is_complete);
+    assert_string_equal(tracks[1].name, "audio");
+    assert_int_equal(tracks[1].segment_count, 1);
+    assert_false(tracks[1].is_complete);
+
+    parts[3].result = result_of(&video, 0, 0, true, &arena); /* its span held nothing */
+    parts[2].result = result_of(&audio, 0, 1, true, &arena);
+    assert_ok(hls_tracks_of_parts(parts, 6, &arena, &tracks, &count, &err), err);
+    assert_int_equal(tracks[0].segment_count, 3);
+    assert_true(tracks[0].is_complete && tracks[1].is_complete);
+}
+
+static void test_a_track_is_there_before_its_first_segment(void **state)
+{
+    (void)state;
+    es_auto_arena arena = { 0 };
+    struct es_err err = { 0 };
+    struct part parts[] = { convert_part(1, "video", NULL), convert_part(2, "audio", NULL) };
+    struct hls_track *tracks = NULL;
+    size_t count = 0;
+    assert_ok(hls_tracks_of_parts(parts, 2, &arena, &tracks, &count, &err), err);
+    assert_int_equal(count, 2);
+    assert_int_equal(tracks[0].segment_count, 0);
+    es_auto_buf text = { 0 };
+    hls_render_index(tracks, count, "", false, &text);
+    assert_non_null(strstr(es_buf_text(&text), "video.m3u8"));
+}
+
+static void test_a_result_for_another_track_is_refused(void **state)
+{
+    (void)state;
+    es_auto_arena arena = { 0 };
+    struct es_err err = { 0 };
+    struct part parts[] = { convert_part(1, "video", result_of(&audio, 0, 1, true, &arena)) };
+    struct hls_track *tracks = NULL;
+    size_t count = 0;
+    assert_int_equal(hls_tracks_of_parts(parts, 1, &arena, &tracks, &count, &err), ES_INVALID);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_track_survives_json),
+        cmocka_unit_test(test_bad_forms_are_refused),
+        cmocka_unit_test(test_media_playlist),
+        cmocka_unit_test(test_growing_playlist_is_an_event_without_end),
+        cmocka_unit_test(test_target_duration_holds_the_longest_segment),
+        cmocka_unit_test(test_two_tracks_make_a_multivariant_playlist),
+        cmocka_unit_test(test_one_track_is_its_own_index),
+        cmocka_unit_test(test_tracks_end_at_the_first_gap),
+        cmocka_unit_test(test_a_track_is_there_before_its_first_segment),
+        cmocka_unit_test(test_a_result_for_another_track_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
