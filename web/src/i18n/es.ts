@@ -110,7 +110,7 @@ export const es: Record<TextKey, string> = {
 
   'share.title': 'Compartir',
   'share.person': 'Con una persona',
-  'share.person_hint': 'Nombre de usuario',
+  'share.person_hint': 'Usuario',
   'share.done': 'Compartido con {name}.',
   'share.people': 'Compartido con',
   'share.remove': 'Quitar',
