@@ -346,15 +346,16 @@ void http_loop_on_completed(void *server, struct MHD_Connection *connection, voi
  * are faster. */
 void http_loop_on_log(void *server, const char *format, va_list arguments)
 {
-    (void)arguments;
-    if (!strstr(format, "HTTP response code is"))
+    if (!strstr(format, "HTTP response code is %u"))
         return;
+    unsigned status = va_arg(arguments, unsigned);
     struct http_conn *conn = http_conns_find_stumbled(((struct http_server *)server)->conns);
     if (!conn || !http_conn_enter(conn, HTTP_PHASE_SENDING)) {
         library_answers++;
         return;
     }
-    http_exchange_refuse(conn->exchange, HTTP_REFUSAL_MALFORMED);
+    http_exchange_refuse(conn->exchange,
+                         status == 431 ? HTTP_REFUSAL_HEADERS_TOO_LARGE : HTTP_REFUSAL_MALFORMED);
     http_exchange_send_raw(conn->exchange);
     conn->must_linger = true;
     shutdown(conn->fd, SHUT_WR); /* the library's own answer fails, and it closes */

@@ -21,8 +21,8 @@ struct http_settings http_settings_default(void)
         .heavy_queue_max = 64,
         .connections_max = 2048,
         .connections_per_address_max = 512,
-        .connection_memory_bytes = 64 * KIB,
-        .header_bytes_max = 16 * KIB,
+        .connection_memory_bytes = 32 * KIB, /* from the heap; more is mapped, at a cost */
+        .header_bytes_max = 10 * KIB,
         .target_bytes_max = 8 * KIB,
         .headers_count_max = 100,
         .header_deadline_ms = 15 * 1000,

@@ -243,8 +243,8 @@ static void long_targets_and_headers_are_refused_by_name(void **state)
     assert_filled(*state, "GET /hello?", 8192, " HTTP/1.1\r\n" HOST "\r\n", 414);
     assert_filled(*state, "GET /hello?", 30000, " HTTP/1.1\r\n" HOST "\r\n", 414);
     assert_filled(*state, "GET /hello?", 200000, " HTTP/1.1\r\n" HOST "\r\n", 414);
-    assert_filled(*state, GET HOST "X: ", 16000, "\r\n\r\n", 200);
-    assert_filled(*state, GET HOST "X: ", 17000, "\r\n\r\n", 431);
+    assert_filled(*state, GET HOST "X: ", 10000, "\r\n\r\n", 200);
+    assert_filled(*state, GET HOST "X: ", 11000, "\r\n\r\n", 431);
     assert_filled(*state, GET HOST "X: ", 40000, "\r\n\r\n", 431);
     assert_filled(*state, GET HOST "X: ", 200000, "\r\n\r\n", 431);
     es_auto_buf many = { 0 };
@@ -253,6 +253,34 @@ static void long_targets_and_headers_are_refused_by_name(void **state)
         es_buf_append_text(&many, "X: y\r\n");
     es_buf_append_text(&many, "\r\n");
     assert_filled(*state, es_buf_text(&many), 0, "", 431);
+    es_buf_clear(&many);
+    es_buf_append_text(&many, GET HOST "Cookie: ");
+    for (int i = 0; i < 1500; i++)
+        es_buf_append_text(&many, "k=v; ");
+    assert_filled(*state, es_buf_text(&many), 0, "\r\n\r\n", 431);
+}
+
+static void the_largest_head_leaves_room_for_the_reply(void **state)
+{
+    es_auto_buf head = { 0 };
+    es_buf_append_text(&head, "GET /items/x?");
+    while (head.size < 1000)
+        es_buf_append_text(&head, "some_name=some_value&");
+    es_buf_append_text(&head, " HTTP/1.1\r\n" HOST "Cookie: ");
+    while (head.size < 5500)
+        es_buf_append_text(&head, "some_cookie=0123456789abcdef0123456789abcdef; ");
+    es_buf_append_text(&head, "c=1\r\n");
+    for (int i = 0; i < 98; i++)
+        es_buf_append_text(&head, "X-Some-Header: of usual size 12345\r\n");
+    es_buf_append_text(&head, "\r\n");
+    assert_in_range(head.size, 9000, 10240);
+    int fd = client_open(*state);
+    for (int i = 0; i < 2; i++) {
+        assert_true(client_try_send(fd, head.bytes, head.size));
+        auto_answer answer = client_read(fd, false);
+        assert_int_equal(answer.status, 200);
+    }
+    close(fd);
 }
 
 static void an_unknown_version_is_505(void **state)
@@ -406,6 +434,7 @@ int main(void)
         cmocka_unit_test(good_but_odd_requests_are_taken),
         cmocka_unit_test(a_chunked_request_ends_its_connection),
         cmocka_unit_test(long_targets_and_headers_are_refused_by_name),
+        cmocka_unit_test(the_largest_head_leaves_room_for_the_reply),
         cmocka_unit_test(an_unknown_version_is_505),
         cmocka_unit_test(connections_are_limited_in_all_and_per_address),
         cmocka_unit_test(a_dripped_header_times_out),
