@@ -1,3 +1,4 @@
+/* See contract.h. A violation fails the test that got the answer, and names the member. */
 #include "contract.h"
 
 #include <ctype.h>

@@ -1,3 +1,5 @@
+/* See fixture.h. What a worker does is done here step by step, through the queue and the use cases
+ * that workers call, so that a test says when each step happens. */
 #include "fixture.h"
 
 #include "../unit/test.h"

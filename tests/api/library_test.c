@@ -1,6 +1,12 @@
 /* Uploads and the library over HTTP. */
+#include <arpa/inet.h>
+#include <sys/socket.h>
+
 #include "../unit/test.h"
+#include "base/es_auto.h"
+#include "base/es_clock.h"
 #include "fixture.h"
+#include "http/http_server.h"
 
 static const struct answer *upload_parts(struct fixture *fixture, const char *token,
                                          const struct form_part *parts, size_t count)
@@ -138,6 +144,40 @@ static void an_upload_over_the_limit_is_413_and_leaves_nothing_behind(void **sta
     fixture_close(fixture);
 }
 
+/* Sends `text` as it is and goes away. */
+static void send_and_leave(struct fixture *fixture, const char *text)
+{
+    struct sockaddr_in address = { .sin_family = AF_INET,
+                                   .sin_port = htons(http_server_port(fixture->server)),
+                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    es_auto_fd fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+    char byte;
+    assert_int_equal(recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT), -1); /* nothing is answered yet */
+}
+
+static void an_upload_that_is_given_up_leaves_nothing_behind(void **state)
+{
+    struct fixture *fixture = *state;
+    const char *token = fixture_user(fixture, "ana");
+    const char *head = textf(fixture,
+                             "POST /media/upload HTTP/1.1\r\nHost: localhost\r\n"
+                             "Authorization: Bearer %s\r\nContent-Length: 100000\r\n"
+                             "Content-Type: " MULTIPART_TYPE "\r\n\r\n",
+                             token);
+    const char *const bodies[] = { "", "--boun",
+                                   "--boundary\r\nContent-Disposition: form-data; name=\"file\"; "
+                                   "filename=\"a.mp3\"\r\n\r\n" SONG };
+    for (size_t i = 0; i < 3; i++)
+        send_and_leave(fixture, textf(fixture, "%s%s", head, bodies[i]));
+    while (http_server_load(fixture->server).exchanges > 0)
+        es_sleep_ms(1);
+    assert_int_equal(object_count(fixture), 0);
+    const struct answer *list = get(fixture, "/media", token);
+    assert_int_equal(json_array_size(json_object_get(list->json, "items")), 0);
+}
+
 static void the_library_is_paged_sorted_and_searched(void **state)
 {
     struct fixture *fixture = *state;
@@ -235,6 +275,7 @@ int main(void)
         with_fixture(an_upload_without_a_file_or_whole_form_is_refused),
         with_fixture(a_file_name_cannot_lead_anywhere),
         cmocka_unit_test(an_upload_over_the_limit_is_413_and_leaves_nothing_behind),
+        with_fixture(an_upload_that_is_given_up_leaves_nothing_behind),
         with_fixture(the_library_is_paged_sorted_and_searched),
         with_fixture(only_its_owner_sees_changes_or_removes_a_media),
         with_fixture(the_original_comes_back_whole_and_in_ranges),
