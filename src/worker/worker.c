@@ -60,7 +60,7 @@ static void *slot_main(void *argument)
         if (code) {
             es_log(ES_LOG_ERROR, "no lease", es_log_str("worker_id", worker->id),
                    es_log_str("code", es_code_name(code)), es_log_str("reason", err.detail));
-            queue->ops->wait(queue, PAUSE_AFTER_ERROR_MS);
+            es_sleep_ms(PAUSE_AFTER_ERROR_MS); /* `wait` would return at once while a part is due */
             continue;
         }
         if (dead_job_id)
