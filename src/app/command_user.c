@@ -89,15 +89,19 @@ static enum es_code act(size_t verb, const char *env_file, const char *username,
     es_auto_arena arena = { 0 };
     struct settings settings;
     enum es_code code = settings_load(env_file, &arena, &settings, reterr);
-    struct service_settings service;
-    if (!code)
-        code = node_service_settings(&settings, (struct node_roles){ .is_gateway = true }, &arena,
-                                     &service, reterr);
     struct backends backends;
     if (!code)
-        code = wiring_open(&settings, &backends, reterr);
+        code = wiring_open(&settings, &backends,
+                           reterr); /* makes the data folder, which keeps the key */
     if (code)
         return code;
+    struct service_settings service;
+    code = node_service_settings(&settings, (struct node_roles){ .is_gateway = true }, &arena,
+                                 &service, reterr);
+    if (code) {
+        wiring_close(&backends);
+        return code;
+    }
     es_auto(es_metrics) metrics = es_metrics_open();
     struct service_ports ports = {
         .meta = backends.meta, .queue = backends.queue, .blobs = backends.blobs, .metrics = metrics
