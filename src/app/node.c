@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "api/api.h"
@@ -213,6 +214,19 @@ static void wait_for_signal(struct node *node, const sigset_t *ending)
     pthread_sigmask(SIG_UNBLOCK, ending, NULL);
 }
 
+/* Each connection and each reader holds a descriptor; the usual soft limit of 1024 is for
+ * select(2). */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == limit.rlim_max)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+        es_log(ES_LOG_WARNING, "descriptor limit not raised",
+               es_log_int("limit", (int64_t)limit.rlim_cur));
+}
+
 enum es_code node_run(const struct settings *settings, struct node_roles roles,
                       struct sandbox *sandbox, struct es_err *reterr)
 {
@@ -222,6 +236,7 @@ enum es_code node_run(const struct settings *settings, struct node_roles roles,
     sigaddset(&ending, SIGTERM);
     pthread_sigmask(SIG_BLOCK, &ending, NULL);
     signal(SIGPIPE, SIG_IGN);
+    raise_descriptor_limit();
 
     struct node node = { .settings = settings, .roles = roles, .sandbox = sandbox };
     enum es_code code = open_node(&node, reterr);

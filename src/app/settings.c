@@ -60,7 +60,8 @@ const struct setting_row setting_rows[SETTING_COUNT] = {
                                   NULL, false, "Open connections in all." },
     [SETTING_CONNECTIONS_PER_ADDRESS_MAX] = { "CONNECTIONS_PER_ADDRESS_MAX", NULL, SETTING_INTEGER,
                                               "256", 0, 100000, "", NULL, false,
-                                              "Open connections of one address; 0 sets no limit." },
+                                              "Open connections of one address; 0 sets no limit, "
+                                              "as behind a proxy." },
     [SETTING_HANDLER_THREADS] = { "HANDLER_THREADS", NULL, SETTING_INTEGER, "16", 2, 256, "", NULL,
                                   false, "Requests that are worked on at once." },
     [SETTING_REDIS_QUEUE] = { "REDIS_QUEUE", NULL, SETTING_TEXT, "convert", 0, 0, "", NULL, false,

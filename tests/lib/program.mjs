@@ -1,6 +1,6 @@
 /* Starts the built program with its own data folder and a free port, and ends it. */
 import { spawn } from 'node:child_process';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -108,6 +108,11 @@ export class Program {
   async memory(field = 'VmRSS') {
     const status = await readFile(`/proc/${this.pid}/status`, 'utf8');
     return Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(status)[1]) * 1024;
+  }
+
+  /* The highest resident memory so far is what it is now (proc(5), clear_refs). */
+  async forgetPeak() {
+    await writeFile(`/proc/${this.pid}/clear_refs`, '5');
   }
 }
 
