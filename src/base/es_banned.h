@@ -1,6 +1,6 @@
-/* Functions that overflow, truncate in silence, or keep hidden state do not compile: their names are
- * poisoned. Every .c of src/ gets this header first, by -include. The headers that declare them come
- * before the poison; naming them is an error from there on, for gcc and clang alike. */
+/* Functions that overflow, truncate in silence, or keep hidden state do not compile: their names
+ * are poisoned. Every .c of src/ gets this header first, by -include. The headers that declare them
+ * come before the poison; naming them is an error from there on, for gcc and clang alike. */
 #ifndef ES_BANNED_H
 #define ES_BANNED_H
 

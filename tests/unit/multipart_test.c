@@ -164,7 +164,8 @@ static void checks_the_boundary(void **state)
         "multipart/form-data; boundary=a; boundary=b",
         "text/plain; boundary=a",
         "",
-        ("multipart/form-data; boundary=123456789012345678901234567890123456789012345678901234567890"
+        ("multipart/form-data; "
+         "boundary=123456789012345678901234567890123456789012345678901234567890"
          "12345678901")
     };
     for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
