@@ -55,7 +55,6 @@ static void figures_come_from_proc(void **state)
     assert_int_equal(stats.net_bytes_received, 1030);
     assert_int_equal(stats.net_bytes_sent, 2004);
     write_file("stat", "cpu  150 0 100 750 100 0 0 0 50 0\n");
-    assert_true(system_sample(sampler).cpu_percent < 20.01); /* too soon: the figure before */
     es_sleep_ms(210);
     double percent = system_sample(sampler).cpu_percent;
     assert_true(percent > 49.99 && percent < 50.01); /* since the sample before */
