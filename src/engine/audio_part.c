@@ -231,10 +231,11 @@ static int64_t out_of_step(struct audio_part *part, const AVFrame *frame)
     if (!spec->audio.is_synced || frame->pts == AV_NOPTS_VALUE)
         return 0;
     int64_t origin = av_rescale_q(spec->origin, spec->time_base, (AVRational){ 1, (int)rate });
-    int64_t ahead = frame->pts - origin - part->received;
+    int64_t ahead = av_sat_sub64(av_sat_sub64(frame->pts, origin), part->received);
     if (!is_first && llabs(ahead) < rate / OUT_OF_STEP_DIVISOR)
         return 0;
-    if (seconds_of(part, frame->pts - origin) > spec->timeline_seconds + LEAP_SECONDS_MAX)
+    if (seconds_of(part, av_sat_sub64(frame->pts, origin)) >
+        spec->timeline_seconds + LEAP_SECONDS_MAX)
         return 0;
     return ahead;
 }
@@ -271,8 +272,9 @@ static bool has_all(const struct audio_part *part)
 
 static void note_end(struct audio_part *part, const AVFrame *frame)
 {
-    double end = (double)(frame->pts - part->spec->origin) * av_q2d(part->spec->time_base) +
-                 (double)frame->nb_samples / frame->sample_rate;
+    double end =
+        (double)av_sat_sub64(frame->pts, part->spec->origin) * av_q2d(part->spec->time_base) +
+        (double)frame->nb_samples / frame->sample_rate;
     if (end > part->source_end_seconds)
         part->source_end_seconds = end;
 }

@@ -7,10 +7,10 @@
 
 #include "engine/decoder.h"
 
-#define CANDIDATES_MAX          8
-#define TAIL_SECONDS            5
-#define TAIL_PACKETS_MAX        100000
-#define CLAIM_TOLERANCE_SECONDS 1.0
+#define CANDIDATES_MAX     8
+#define TAIL_SECONDS       5
+#define TAIL_PACKETS_MAX   100000
+#define CLAIM_TOLERANCE_US INT64_C(1000000)
 
 /* Containers whose times are stored or counted exactly, whether one reads or seeks. */
 static const char exact_demuxers[] = "matroska,webm,mov,mp4,m4a,3gp,3g2,mj2";
@@ -79,7 +79,10 @@ static int64_t packet_end(const AVPacket *packet, const AVStream *stream)
     int64_t time = packet->pts != AV_NOPTS_VALUE ? packet->pts : packet->dts;
     if (time == AV_NOPTS_VALUE)
         return INT64_MIN;
-    int64_t end = av_rescale_q(time + packet->duration, stream->time_base, AV_TIME_BASE_Q);
+    int64_t end =
+        av_rescale_q(av_sat_add64(time, packet->duration), stream->time_base, AV_TIME_BASE_Q);
+    if (end == INT64_MIN)
+        return end;
     size_t size = 0;
     const uint8_t *skip = av_packet_get_side_data(packet, AV_PKT_DATA_SKIP_SAMPLES, &size);
     if (skip && size >= 8 && stream->codecpar->sample_rate > 0)
@@ -87,25 +90,33 @@ static int64_t packet_end(const AVPacket *packet, const AVStream *stream)
     return end;
 }
 
-/* Reads on to the end; *ret_end_us stays where nothing came or there was too much. */
-static enum es_code read_to_end(struct survey *survey, int64_t packets_max, int64_t *ret_end_us,
+/* Where the source ends, in microseconds; INT64_MIN unknown. */
+struct ends {
+    int64_t chosen; /* the streams that are converted */
+    int64_t any;    /* all of them, which is what a header speaks of */
+};
+
+/* Reads on to the end; *ret_ends stays where nothing came or there was too much. */
+static enum es_code read_to_end(struct survey *survey, int64_t packets_max, struct ends *ret_ends,
                                 struct es_err *reterr)
 {
     es_auto(AVPacket) packet = packet_new();
-    int64_t end = INT64_MIN;
+    struct ends ends = { INT64_MIN, INT64_MIN };
     for (int64_t count = 0; count < packets_max; count++) {
         bool has_packet = false;
         enum es_code code = demuxer_read(survey->demuxer, packet, &has_packet, reterr);
         if (code != ES_OK)
             return code;
         if (!has_packet) {
-            if (end != INT64_MIN)
-                *ret_end_us = end;
+            if (ends.chosen != INT64_MIN)
+                *ret_ends = ends;
             return ES_OK;
         }
-        int64_t packet_ends =
-            packet_end(packet, survey->demuxer->format->streams[packet->stream_index]);
-        end = packet_ends > end ? packet_ends : end;
+        int index = packet->stream_index;
+        int64_t end = packet_end(packet, survey->demuxer->format->streams[index]);
+        ends.any = end > ends.any ? end : ends.any;
+        if (index == survey->video_index || index == survey->audio_index)
+            ends.chosen = end > ends.chosen ? end : ends.chosen;
         av_packet_unref(packet);
     }
     return ES_OK;
@@ -116,14 +127,12 @@ static enum es_code find_duration(const struct engine_input *input, struct surve
 {
     AVFormatContext *format = survey->demuxer->format;
     int main_index = survey->video_index >= 0 ? survey->video_index : survey->audio_index;
-    bool is_claim = format->duration > 0 &&
-                    format->duration_estimation_method != AVFMT_DURATION_FROM_BITRATE &&
-                    av_match_list(format->iformat->name, tail_demuxers, ',');
+    bool is_claim =
+        format->duration > 0 && format->duration_estimation_method != AVFMT_DURATION_FROM_BITRATE;
     int64_t start_us = format->start_time != AV_NOPTS_VALUE ? format->start_time : 0;
     int64_t claimed_end = start_us + format->duration;
-    int64_t end = INT64_MIN;
-    demuxer_select(survey->demuxer, survey->video_index, survey->audio_index);
-    if (is_claim) {
+    struct ends ends = { INT64_MIN, INT64_MIN };
+    if (is_claim && av_match_list(format->iformat->name, tail_demuxers, ',')) {
         bool is_there = false;
         int64_t target = claimed_end - TAIL_SECONDS * INT64_C(1000000);
         enum es_code code =
@@ -132,12 +141,11 @@ static enum es_code find_duration(const struct engine_input *input, struct surve
                                       format->streams[main_index]->time_base),
                          &is_there, reterr);
         if (code == ES_OK && is_there)
-            code = read_to_end(survey, TAIL_PACKETS_MAX, &end, reterr);
+            code = read_to_end(survey, TAIL_PACKETS_MAX, &ends, reterr);
         if (code != ES_OK)
             return code;
     }
-    double apart = end == INT64_MIN ? 1e9 : (double)llabs(end - claimed_end) / AV_TIME_BASE;
-    if (apart > CLAIM_TOLERANCE_SECONDS) {
+    if (ends.any == INT64_MIN || llabs(ends.any - claimed_end) > CLAIM_TOLERANCE_US) {
         /* The index that a container has read so far stays with the survey's own demuxer. */
         es_auto(demuxer) fresh = NULL;
         enum es_code code = demuxer_open(input, &fresh, reterr);
@@ -145,15 +153,14 @@ static enum es_code find_duration(const struct engine_input *input, struct surve
             return code;
         demuxer_close(survey->demuxer);
         survey->demuxer = es_take(fresh);
-        demuxer_select(survey->demuxer, survey->video_index, survey->audio_index);
-        code = read_to_end(survey, INT64_MAX, &end, reterr);
+        code = read_to_end(survey, INT64_MAX, &ends, reterr);
         if (code != ES_OK)
             return code;
     }
-    survey->duration_seconds =
-        end > survey->origin_us ? (double)(end - survey->origin_us) / AV_TIME_BASE : 0;
+    if (ends.chosen > survey->origin_us)
+        survey->duration_seconds = (double)(ends.chosen - survey->origin_us) / AV_TIME_BASE;
     survey->claimed_seconds = survey->duration_seconds;
-    if (is_claim && claimed_end > end && end != INT64_MIN)
+    if (is_claim && ends.any != INT64_MIN && claimed_end - ends.any > CLAIM_TOLERANCE_US)
         survey->claimed_seconds = (double)(claimed_end - survey->origin_us) / AV_TIME_BASE;
     return ES_OK;
 }

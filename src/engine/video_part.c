@@ -99,7 +99,7 @@ static enum es_code take_frame(void *context, AVFrame *frame, struct es_err *ret
 {
     struct video_part *part = context;
     int64_t duration = frame_duration(frame);
-    frame->pts -= part->spec->origin;
+    frame->pts = av_sat_sub64(frame->pts, part->spec->origin);
     if (frame->pts <= part->last_time || frame->pts < 0)
         return ES_OK; /* two frames at one time: the first is shown */
     part->last_time = frame->pts;
@@ -125,7 +125,7 @@ static enum es_code run_frames(struct video_part *part, int64_t *ret_next_time,
         if (!has_frame)
             break;
         if (frame->pts >= part->spec->end)
-            next_time = frame->pts - part->spec->origin;
+            next_time = av_sat_sub64(frame->pts, part->spec->origin);
         else if (frame->pts >= part->spec->start)
             code = frame_filter_push(&part->filter, frame, reterr);
         else
