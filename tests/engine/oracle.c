@@ -45,6 +45,7 @@ const char *scratch_path(const char *format, ...)
     return es_printf(&memory, "%s/%s", scratch, name);
 }
 
+static char *run(const char *format, va_list arguments) ES_PRINTF(1, 0);
 static char *run(const char *format, va_list arguments)
 {
     char command[COMMAND_MAX];
