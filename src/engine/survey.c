@@ -72,6 +72,20 @@ static void find_origin(struct survey *survey)
         survey->origin_us = format->start_time;
 }
 
+/* Some containers do not say how long a packet lasts: then by the rate of bits or frames. */
+static int64_t packet_duration(const AVPacket *packet, const AVStream *stream)
+{
+    const AVCodecParameters *codec = stream->codecpar;
+    if (packet->duration > 0)
+        return packet->duration;
+    if (codec->codec_type == AVMEDIA_TYPE_AUDIO && codec->bit_rate > 0)
+        return av_rescale_q(packet->size * INT64_C(8) * AV_TIME_BASE / codec->bit_rate,
+                            AV_TIME_BASE_Q, stream->time_base);
+    if (codec->codec_type == AVMEDIA_TYPE_VIDEO && stream->avg_frame_rate.num > 0)
+        return av_rescale_q(1, av_inv_q(stream->avg_frame_rate), stream->time_base);
+    return 0;
+}
+
 /* When what is in the packet ends, in microseconds; padding at the end of gapless sound left out.
  */
 static int64_t packet_end(const AVPacket *packet, const AVStream *stream)
@@ -79,8 +93,8 @@ static int64_t packet_end(const AVPacket *packet, const AVStream *stream)
     int64_t time = packet->pts != AV_NOPTS_VALUE ? packet->pts : packet->dts;
     if (time == AV_NOPTS_VALUE)
         return INT64_MIN;
-    int64_t end =
-        av_rescale_q(av_sat_add64(time, packet->duration), stream->time_base, AV_TIME_BASE_Q);
+    int64_t end = av_rescale_q(av_sat_add64(time, packet_duration(packet, stream)),
+                               stream->time_base, AV_TIME_BASE_Q);
     if (end == INT64_MIN)
         return end;
     size_t size = 0;
