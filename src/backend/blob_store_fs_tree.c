@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -80,8 +81,8 @@ enum es_code fs_remove_all(struct blob_store *store, const char *prefix, struct 
     struct blob_store_fs *fs = (struct blob_store_fs *)store;
     if (!blob_prefix_is_valid(prefix))
         return es_fail(reterr, ES_INVALID, "'%s' is no prefix", prefix);
-    char path[BLOB_KEY_BYTES_MAX + 1] = { 0 };
-    memcpy(path, prefix, strlen(prefix) - 1);
+    char path[BLOB_KEY_BYTES_MAX + 1];
+    snprintf(path, sizeof(path), "%.*s", (int)strlen(prefix) - 1, prefix);
     es_auto_fd parent_fd = -1;
     const char *name;
     enum es_code code = fs_open_parent(fs, path, false, &parent_fd, &name, reterr);
@@ -98,8 +99,8 @@ enum es_code fs_remove_all(struct blob_store *store, const char *prefix, struct 
 
 void fs_prune(struct blob_store_fs *fs, const char *key)
 {
-    char path[BLOB_KEY_BYTES_MAX + 1] = { 0 };
-    memcpy(path, key, strlen(key));
+    char path[BLOB_KEY_BYTES_MAX + 1];
+    snprintf(path, sizeof(path), "%s", key);
     for (char *slash; (slash = strrchr(path, '/'));) {
         *slash = 0;
         es_auto_fd parent_fd = -1;

@@ -295,7 +295,7 @@ static enum es_code add_video_parts(struct planner *planner, struct es_err *rete
     if (code != ES_OK)
         return code;
     double total = planner->duration_seconds;
-    double longest = fmax(SPAN_SECONDS, total / (PART_COUNT_MAX / 2));
+    double longest = fmax(SPAN_SECONDS, total / (PART_COUNT_MAX / 2.0));
     double span = survey->can_seek ? FIRST_SPAN_SECONDS : INFINITY;
     int64_t reach = ticks_of_seconds(KEY_FRAME_REACH_SECONDS, model.time_base);
     int64_t start = model.start;
