@@ -2,8 +2,8 @@
  * folders that have become empty. Keys are short (BLOB_KEY_BYTES_MAX), so recursion is shallow. */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
