@@ -107,9 +107,11 @@ static enum es_code take_packet(void *context, AVPacket *packet, struct es_err *
 static enum es_code open_segmenter(struct audio_part *part, struct es_err *reterr)
 {
     bool is_hls = part->spec->target == JOB_HLS;
+    es_auto(AVCodecParameters) codec = encoder_parameters(part->encoder);
     struct segmenter_settings settings = {
         .host = part->host,
-        .encoder = part->encoder,
+        .codec = codec,
+        .time_base = part->encoder->codec->time_base,
         .spec = part->spec,
         .arena = part->arena,
         .init_name = INIT_NAME,

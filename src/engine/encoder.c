@@ -112,6 +112,14 @@ enum es_code encoder_push(struct encoder *encoder, const AVFrame *frame, struct 
     }
 }
 
+AVCodecParameters *encoder_parameters(const struct encoder *encoder)
+{
+    AVCodecParameters *parameters = avcodec_parameters_alloc();
+    if (!parameters || avcodec_parameters_from_context(parameters, encoder->codec) < 0)
+        abort();
+    return parameters;
+}
+
 uint32_t encoder_header_crc(const struct encoder *encoder)
 {
     return av_crc(av_crc_get_table(AV_CRC_32_IEEE_LE), 0, encoder->codec->extradata,

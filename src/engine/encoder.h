@@ -30,6 +30,9 @@ ES_DEFINE_AUTO(encoder, encoder_close);
 ES_CHECK enum es_code encoder_push(struct encoder *encoder, const AVFrame *frame,
                                    struct es_err *reterr);
 
+/* What the packets are, for a muxer; to be freed by the caller. */
+AVCodecParameters *encoder_parameters(const struct encoder *encoder);
+
 /* CRC-32 of the header (SPS and PPS): equal where packets of two encoders can follow each other. */
 uint32_t encoder_header_crc(const struct encoder *encoder);
 

@@ -27,6 +27,12 @@ static inline void av_handle_free_codec(AVCodecContext *codec)
 }
 ES_DEFINE_AUTO(AVCodecContext, av_handle_free_codec);
 
+static inline void av_handle_free_parameters(AVCodecParameters *parameters)
+{
+    avcodec_parameters_free(&parameters);
+}
+ES_DEFINE_AUTO(AVCodecParameters, av_handle_free_parameters);
+
 static inline void av_handle_free_graph(AVFilterGraph *graph)
 {
     avfilter_graph_free(&graph);

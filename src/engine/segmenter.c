@@ -6,6 +6,7 @@
 
 #include "engine/av_error.h"
 #include "engine/compat.h"
+#include "engine/handles.h"
 #include "engine/output.h"
 
 #define IO_BUFFER_BYTES      (64 * 1024)
@@ -31,8 +32,8 @@ static enum es_code open_muxer(struct segmenter *segmenter, struct es_err *reter
     if (!muxer->pb || !stream)
         abort();
     muxer->flags |= AVFMT_FLAG_CUSTOM_IO | AVFMT_FLAG_BITEXACT;
-    int status = avcodec_parameters_from_context(stream->codecpar, settings->encoder->codec);
-    stream->time_base = settings->encoder->codec->time_base;
+    int status = avcodec_parameters_copy(stream->codecpar, settings->codec);
+    stream->time_base = settings->time_base;
     if (settings->spec->is_video) {
         stream->avg_frame_rate = settings->spec->video.frame_rate;
         stream->sample_aspect_ratio = settings->spec->video.pixel_aspect;
@@ -139,7 +140,7 @@ static void set_times(struct segmenter *segmenter, int64_t next_time)
 static enum es_code mux_packets(struct segmenter *segmenter, struct es_err *reterr)
 {
     AVStream *stream = segmenter->muxer->streams[0];
-    AVRational time_base = segmenter->settings.encoder->codec->time_base;
+    AVRational time_base = segmenter->settings.time_base;
     for (size_t i = 0; i < segmenter->packet_count; i++) {
         AVPacket *packet = segmenter->packets[i];
         packet->pts += segmenter->settings.shift;
@@ -220,7 +221,7 @@ enum es_code segmenter_cut(struct segmenter *segmenter, int64_t next_time, struc
 {
     if (segmenter->packet_count == 0)
         return ES_OK;
-    AVRational time_base = segmenter->settings.encoder->codec->time_base;
+    AVRational time_base = segmenter->settings.time_base;
     double duration = (double)(next_time - segmenter->packets[0]->pts) * av_q2d(time_base);
     set_times(segmenter, next_time);
     es_buf_clear(&segmenter->bytes);

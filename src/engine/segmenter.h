@@ -10,13 +10,14 @@
 
 #include "base/es_auto.h"
 #include "base/es_buf.h"
-#include "engine/encoder.h"
 #include "engine/reporter.h"
+#include "engine/spec.h"
 #include "model/hls.h"
 
 struct segmenter_settings {
     const struct engine_host *host;
-    const struct encoder *encoder;
+    const AVCodecParameters *codec; /* of the track; need not outlive segmenter_open */
+    AVRational time_base;           /* of the packets */
     const struct part_spec *spec;
     struct es_arena *arena;
     const char *init_name;   /* segments: the object of the header */

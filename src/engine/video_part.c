@@ -150,9 +150,11 @@ static enum es_code open_segmenter(struct video_part *part, const struct engine_
     int64_t frame_ticks =
         av_rescale_q_rnd(1, av_inv_q(spec->video.frame_rate), spec->time_base, AV_ROUND_UP);
     bool is_shared = encoder_header_crc(part->encoder) == spec->video.init_crc;
+    es_auto(AVCodecParameters) codec = encoder_parameters(part->encoder);
     struct segmenter_settings settings = {
         .host = host,
-        .encoder = part->encoder,
+        .codec = codec,
+        .time_base = part->encoder->codec->time_base,
         .spec = spec,
         .arena = part->arena,
         .init_name =

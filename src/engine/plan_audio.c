@@ -1,0 +1,55 @@
+/* How the sound is cut: not at all; one part makes the whole timeline, so that it has no seams. */
+#include <math.h>
+
+#include "engine/planner.h"
+
+#define AUDIO_PREROLL_SECONDS 1
+#define AUDIO_WEIGHT          0.1 /* a second of sound beside a second of video */
+#define DEFAULT_MP3_KBPS      192
+#define DEFAULT_AAC_KBPS      128
+#define MP3_SAMPLE_RATE       44100
+
+void plan_audio(struct planner *planner, bool is_beside_video)
+{
+    const struct survey *survey = planner->survey;
+    struct part_spec spec = planner_spec(planner, survey->audio_index);
+    bool is_mp3 = planner->target == JOB_MP3;
+    bool is_trimmed = spec.start != INT64_MIN || spec.end != INT64_MAX;
+    static const int aac_rates[] = { 48000, 44100, 32000, 24000, 22050, 16000,
+                                     12000, 11025, 8000,  88200, 64000, 96000 };
+    int channels = survey->audio_frame->ch_layout.nb_channels;
+    int rate = MP3_SAMPLE_RATE;
+    for (size_t i = 0; !is_mp3 && i < sizeof(aac_rates) / sizeof(*aac_rates); i++)
+        if (survey->audio_frame->sample_rate == aac_rates[i])
+            rate = aac_rates[i];
+    if (!is_mp3 && rate != survey->audio_frame->sample_rate)
+        rate = 48000;
+    spec.index = (int)planner->part_count + 1;
+    spec.is_first = true;
+    spec.timeline_seconds = planner->duration_seconds;
+    spec.weight_seconds = planner->duration_seconds * (is_beside_video ? AUDIO_WEIGHT : 1);
+    spec.picture_stream_index = planner->target == JOB_HLS ? -1 : planner->picture_index;
+    if (is_mp3) {
+        spec.tags = planner->tags;
+        spec.tag_count = planner->tag_count;
+    }
+    if (spec.start != INT64_MIN)
+        spec.start = survey->can_seek
+                         ? spec.start - planner_ticks(AUDIO_PREROLL_SECONDS, spec.time_base)
+                         : INT64_MIN;
+    spec.audio = (struct audio_spec){
+        .bitrate_kbps = planner->options.bitrate_kbps ? planner->options.bitrate_kbps
+                        : is_mp3                      ? DEFAULT_MP3_KBPS
+                                                      : DEFAULT_AAC_KBPS,
+        .sample_rate = rate,
+        .layout = is_mp3          ? "stereo"
+                  : channels == 1 ? "mono"
+                  : channels == 5 ? "5.0"
+                  : channels >= 6 ? "5.1"
+                                  : "stereo",
+        .is_synced = !is_mp3 || is_trimmed,
+        .sample_count_max = planner->is_end_open ? 0 : llround(planner->duration_seconds * rate),
+    };
+    planner_add_part(planner, PART_CONVERT, true, spec.weight_seconds,
+                     part_spec_write(&spec, planner->arena));
+}

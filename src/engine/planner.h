@@ -1,0 +1,45 @@
+/* What the files of the plan share: the job at hand and its growing list of parts. plan.c holds the
+ * frame of it, plan_video.c and plan_audio.c know how a track is cut. */
+#ifndef PLANNER_H
+#define PLANNER_H
+
+#include "engine/engine.h"
+#include "engine/spec.h"
+#include "engine/survey.h"
+
+struct planner {
+    const struct engine_input *input;
+    const struct survey *survey;
+    enum job_target target;
+    struct job_options options;
+    struct es_arena *arena;
+    int64_t origin_us;       /* of the output: after the trim */
+    double duration_seconds; /* of the output */
+    bool is_end_open;        /* up to the source's end */
+    int picture_index;
+    const struct media_tag *tags;
+    size_t tag_count;
+    struct part *parts;
+    size_t part_count, part_capacity;
+};
+
+static inline AVStream *planner_stream(const struct planner *planner, int index)
+{
+    return planner->survey->demuxer->format->streams[index];
+}
+
+/* Rounded down. */
+int64_t planner_ticks(double seconds, AVRational time_base);
+
+/* A part's spec as far as any track has it: times, trim, the stream. */
+struct part_spec planner_spec(const struct planner *planner, int stream_index);
+
+void planner_add_part(struct planner *planner, enum part_kind kind, bool is_first,
+                      double weight_seconds, const char *spec);
+
+/* The picture's spans in order; the sound's part stands behind the first of them. */
+ES_CHECK enum es_code plan_video(struct planner *planner, struct es_err *reterr);
+/* The sound. */
+void plan_audio(struct planner *planner, bool is_beside_video);
+
+#endif
