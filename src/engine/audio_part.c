@@ -66,16 +66,16 @@ static const char *result_of(const struct audio_part *part, const char *object, 
         .damaged_packets = part->decoder->damaged_packets + part->decoder->demuxer->damaged_packets,
     };
     if (part->spec->target != JOB_HLS)
-        return part_result_write(&result, NULL, part->arena);
+        return part_result_write(&result, NULL, 0, part->arena);
     struct hls_track track = {
-        .name = "audio",
+        .name = part->spec->track,
         .codecs = "mp4a.40.2",
         .channels = part->encoder ? part->encoder->codec->ch_layout.nb_channels : 0,
         .segments = part->segmenter ? part->segmenter->segments : NULL,
         .segment_count = part->segmenter ? part->segmenter->segment_count : 0,
         .is_complete = is_complete,
     };
-    return part_result_write(&result, &track, part->arena);
+    return part_result_write(&result, &track, 1, part->arena);
 }
 
 static enum es_code cut(struct audio_part *part, int64_t next_time, struct es_err *reterr)

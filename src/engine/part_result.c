@@ -5,17 +5,12 @@
 
 #include "wire/json.h"
 
-const char *part_result_write(const struct part_result *result, const struct hls_track *track,
-                              struct es_arena *arena)
+const char *part_result_write(const struct part_result *result, const struct hls_track *tracks,
+                              size_t track_count, struct es_arena *arena)
 {
-    json_auto object = NULL;
-    if (track) {
-        es_auto_buf text = { 0 };
-        hls_track_write(track, &text);
-        object = json_loadb(text.bytes, text.size, 0, NULL);
-    } else {
-        object = json_object();
-    }
+    es_auto_buf text = { 0 };
+    hls_tracks_write(tracks, track_count, &text);
+    json_auto object = json_loadb(text.bytes, text.size, 0, NULL);
     if (result->object)
         json_put_text(object, "object", result->object);
     if (result->picture)

@@ -1,5 +1,5 @@
-/* What a finished CONVERT part says of itself, as JSON: for HLS an hls_track (model/hls.h), for the
- * others the object that the join reads; and for all what the join's remarks are made of. */
+/* What a finished CONVERT part says of itself, as JSON: for HLS its hls_tracks (model/hls.h), for
+ * the others the object that the join reads; and for all what the join's remarks are made of. */
 #ifndef PART_RESULT_H
 #define PART_RESULT_H
 
@@ -17,9 +17,9 @@ struct part_result {
     int64_t damaged_packets;
 };
 
-/* `track` is NULL but for HLS. */
-const char *part_result_write(const struct part_result *result, const struct hls_track *track,
-                              struct es_arena *arena);
+/* `tracks` are none but for HLS. */
+const char *part_result_write(const struct part_result *result, const struct hls_track *tracks,
+                              size_t track_count, struct es_arena *arena);
 /* ES_INVALID for text that is no such result. */
 ES_CHECK enum es_code part_result_read(const char *text, struct es_arena *arena,
                                        struct part_result *ret_result, struct es_err *reterr);

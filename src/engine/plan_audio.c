@@ -25,6 +25,7 @@ void plan_audio(struct planner *planner, bool is_beside_video)
     if (!is_mp3 && rate != survey->audio_frame->sample_rate)
         rate = 48000;
     spec.index = (int)planner->part_count + 1;
+    spec.track = "audio";
     spec.is_first = true;
     spec.timeline_seconds = planner->duration_seconds;
     spec.weight_seconds = planner->duration_seconds * (is_beside_video ? AUDIO_WEIGHT : 1);

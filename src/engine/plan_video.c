@@ -137,6 +137,7 @@ enum es_code plan_video(struct planner *planner, struct es_err *reterr)
     const struct survey *survey = planner->survey;
     struct part_spec model = planner_spec(planner, survey->video_index);
     model.is_video = true;
+    model.track = "video";
     model.is_first = true;
     if (survey->audio_index < 0 && planner->target == JOB_MP4)
         model.picture_stream_index = planner->picture_index;

@@ -7,7 +7,7 @@
 #include "engine/demuxer.h"
 #include "wire/json.h"
 
-#define SPEC_VERSION 1
+#define SPEC_VERSION 2
 
 static json_t *rational_json(AVRational value)
 {
@@ -133,7 +133,8 @@ const char *part_spec_write(const struct part_spec *spec, struct es_arena *arena
 {
     json_auto object = json_object();
     json_put(object, "version", json_integer(SPEC_VERSION));
-    json_put_text(object, "track", spec->is_video ? "video" : "audio");
+    json_put_text(object, "kind", spec->is_video ? "video" : "audio");
+    json_put(object, "tracks", json_pack("[{ss}]", "name", spec->track));
     json_put_text(object, "target", job_target_name(spec->target));
     json_put_text(object, "copy", spec->copy == JOB_COPY_NEVER ? "never" : "auto");
     json_put(object, "index", json_integer(spec->index));
@@ -171,9 +172,11 @@ enum es_code part_spec_read(const char *text, struct es_arena *arena, struct par
         return code;
     if (json_member_integer(object, "version", 0) != SPEC_VERSION)
         return fail_spec(reterr, "version");
-    const char *track = json_member_string(object, "track", "");
+    const char *kind = json_member_string(object, "kind", "");
+    const json_t *track = json_array_get(json_object_get(object, "tracks"), 0);
     struct part_spec spec = {
-        .is_video = strcmp(track, "video") == 0,
+        .is_video = strcmp(kind, "video") == 0,
+        .track = es_strdup(arena, json_member_string(track, "name", NULL)),
         .target = job_target_from_name(json_member_string(object, "target", "")),
         .copy = strcmp(json_member_string(object, "copy", ""), "never") == 0 ? JOB_COPY_NEVER
                                                                              : JOB_COPY_AUTO,
@@ -184,7 +187,9 @@ enum es_code part_spec_read(const char *text, struct es_arena *arena, struct par
         .weight_seconds = json_member_real(object, "weight_seconds", 0),
         .timeline_seconds = json_member_real(object, "timeline_seconds", 0),
     };
-    if (!spec.is_video && strcmp(track, "audio") != 0)
+    if (!spec.is_video && strcmp(kind, "audio") != 0)
+        return fail_spec(reterr, "kind");
+    if (!spec.track)
         return fail_spec(reterr, "track");
     if (spec.target == JOB_TARGET_UNSET)
         return fail_spec(reterr, "target");

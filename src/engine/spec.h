@@ -1,6 +1,6 @@
 /* The specs of a job's parts and join: what the plan tells those who carry it out, as structs and
  * as JSON. They pass through the queue and other machines, so reading checks every bound. A CONVERT
- * spec has the member "track" ("video" or "audio") that model/hls.h looks for. */
+ * spec has the member "tracks" that model/hls.h looks for. */
 #ifndef SPEC_H
 #define SPEC_H
 
@@ -31,7 +31,8 @@ struct audio_spec {
 };
 
 struct part_spec {
-    bool is_video; /* video, or else audio */
+    bool is_video;     /* video, or else audio */
+    const char *track; /* that the part makes a piece of: "video", "audio" */
     enum job_target target;
     enum job_copy copy;
     int index;

@@ -59,7 +59,7 @@ static const char *result_of(const struct video_part *part, const char *picture,
         .damaged_packets = part->decoder->damaged_packets + part->decoder->demuxer->damaged_packets,
     };
     struct hls_track track = {
-        .name = "video",
+        .name = part->spec->track,
         .is_video = true,
         .codecs = part->codecs,
         .width = part->spec->video.width,
@@ -69,7 +69,7 @@ static const char *result_of(const struct video_part *part, const char *picture,
         .segment_count = segmenter->segment_count,
         .is_complete = is_complete,
     };
-    return part_result_write(&result, part->spec->target == JOB_HLS ? &track : NULL, part->arena);
+    return part_result_write(&result, &track, part->spec->target == JOB_HLS ? 1 : 0, part->arena);
 }
 
 static enum es_code cut(struct video_part *part, int64_t next_time, struct es_err *reterr)

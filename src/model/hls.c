@@ -33,9 +33,9 @@ static bool is_object_name(const char *text)
     return is_plain(text, "._-") && text[0] != '.';
 }
 
-void hls_track_write(const struct hls_track *track, struct es_buf *buf)
+static json_t *track_json(const struct hls_track *track)
 {
-    json_auto object = json_object();
+    json_t *object = json_object();
     json_put_text(object, "name", track->name);
     json_put(object, "is_video", json_boolean(track->is_video));
     json_put_text(object, "codecs", track->codecs);
@@ -60,6 +60,16 @@ void hls_track_write(const struct hls_track *track, struct es_buf *buf)
         json_array_append_new(segments, entry);
     }
     json_put(object, "segments", segments);
+    return object;
+}
+
+void hls_tracks_write(const struct hls_track *tracks, size_t track_count, struct es_buf *buf)
+{
+    json_auto object = json_object();
+    json_t *array = json_array();
+    for (size_t i = 0; i < track_count; i++)
+        json_array_append_new(array, track_json(&tracks[i]));
+    json_put(object, "tracks", array);
     json_write(object, buf);
 }
 
@@ -100,13 +110,9 @@ static enum es_code read_segments(const json_t *array, struct es_arena *arena,
     return ES_OK;
 }
 
-enum es_code hls_track_read(const char *text, struct es_arena *arena, struct hls_track *ret_track,
-                            struct es_err *reterr)
+static enum es_code read_track(const json_t *object, struct es_arena *arena,
+                               struct hls_track *ret_track, struct es_err *reterr)
 {
-    json_auto object = NULL;
-    enum es_code code = json_read(text, strlen(text), &object, reterr);
-    if (code != ES_OK)
-        return code;
     const char *name = json_member_string(object, "name", "");
     const char *codecs = json_member_string(object, "codecs", "");
     int64_t width = json_member_integer(object, "width", 0);
@@ -130,19 +136,32 @@ enum es_code hls_track_read(const char *text, struct es_arena *arena, struct hls
         .channels = (int)channels,
         .is_complete = json_member_bool(object, "is_complete", false),
     };
-    code = read_segments(json_object_get(object, "segments"), arena, &track, reterr);
+    enum es_code code = read_segments(json_object_get(object, "segments"), arena, &track, reterr);
     if (code == ES_OK)
         *ret_track = track;
     return code;
 }
 
-/* The track that a part belongs to: its spec says so before there is any result. NULL: to none. */
-static const char *track_of_spec(const char *spec, struct es_arena *arena)
+enum es_code hls_tracks_read(const char *text, struct es_arena *arena,
+                             struct hls_track **ret_tracks, size_t *ret_track_count,
+                             struct es_err *reterr)
 {
     json_auto object = NULL;
-    if (!spec || json_read(spec, strlen(spec), &object, NULL) != ES_OK)
-        return NULL;
-    return es_strdup(arena, json_member_string(object, "track", NULL));
+    enum es_code code = json_read(text, strlen(text), &object, reterr);
+    const json_t *array = json_object_get(object, "tracks");
+    size_t count = json_array_size(array);
+    if (code == ES_OK && (!json_is_array(array) || count > TRACKS_MAX))
+        code = es_fail(reterr, ES_INVALID, "the list of tracks is missing or not valid");
+    if (code != ES_OK)
+        return code;
+    struct hls_track *tracks = es_new_array(arena, struct hls_track, count);
+    for (size_t i = 0; i < count && code == ES_OK; i++)
+        code = read_track(json_array_get(array, i), arena, &tracks[i], reterr);
+    if (code == ES_OK) {
+        *ret_tracks = tracks;
+        *ret_track_count = count;
+    }
+    return code;
 }
 
 /* A track that grows part by part. */
@@ -191,6 +210,52 @@ static void append_segments(struct growing_track *growing, const struct hls_trac
     growing->track.is_complete = part->is_complete;
 }
 
+/* Adds what a part has of one track: of_part is NULL where that is nothing yet. */
+static enum es_code add_part(struct growing_track *growing, size_t *track_count, const char *name,
+                             const struct hls_track *of_part, struct es_arena *arena,
+                             struct es_err *reterr)
+{
+    struct growing_track *of_name = find_or_add(growing, track_count, name);
+    if (!of_name)
+        return es_fail(reterr, ES_INVALID, "more than %d tracks", TRACKS_MAX);
+    if (!of_name->track.is_complete)
+        return ES_OK; /* an earlier part of it is still missing something */
+    if (of_part)
+        append_segments(of_name, of_part, arena);
+    else
+        of_name->track.is_complete = false;
+    return ES_OK;
+}
+
+/* The tracks that a part's spec names, before there is any result: some of them have one. */
+static enum es_code add_tracks(struct growing_track *growing, size_t *track_count,
+                               const struct part *part, struct es_arena *arena,
+                               struct es_err *reterr)
+{
+    json_auto spec = NULL;
+    if (!part->spec || json_read(part->spec, strlen(part->spec), &spec, NULL) != ES_OK)
+        return ES_OK;
+    struct hls_track *tracks = NULL;
+    size_t count = 0;
+    enum es_code code = ES_OK;
+    if (part->result)
+        code = hls_tracks_read(part->result, arena, &tracks, &count, reterr);
+    const json_t *names = json_object_get(spec, "tracks");
+    size_t name_count = json_array_size(names), used = 0;
+    for (size_t i = 0; i < name_count && code == ES_OK; i++) {
+        const char *name = json_member_string(json_array_get(names, i), "name", "");
+        const struct hls_track *of_part = NULL;
+        for (size_t t = 0; t < count && !of_part; t++)
+            if (strcmp(tracks[t].name, name) == 0)
+                of_part = &tracks[t];
+        used += of_part != NULL;
+        code = add_part(growing, track_count, es_strdup(arena, name), of_part, arena, reterr);
+    }
+    if (code == ES_OK && used != count)
+        code = es_fail(reterr, ES_INVALID, "the result is for another track");
+    return code == ES_OK ? code : es_wrap(reterr, code, "part %d", part->index);
+}
+
 enum es_code hls_tracks_of_parts(const struct part *parts, size_t part_count,
                                  struct es_arena *arena, struct hls_track **ret_tracks,
                                  size_t *ret_track_count, struct es_err *reterr)
@@ -198,27 +263,11 @@ enum es_code hls_tracks_of_parts(const struct part *parts, size_t part_count,
     struct growing_track growing[TRACKS_MAX];
     size_t track_count = 0;
     for (size_t i = 0; i < part_count; i++) {
-        const char *name =
-            parts[i].kind == PART_CONVERT ? track_of_spec(parts[i].spec, arena) : NULL;
-        if (!name)
-            continue;
-        struct growing_track *of_name = find_or_add(growing, &track_count, name);
-        if (!of_name)
-            return es_fail(reterr, ES_INVALID, "more than %d tracks", TRACKS_MAX);
-        if (!of_name->track.is_complete)
-            continue; /* an earlier part of it is still missing something */
-        if (!parts[i].result) {
-            of_name->track.is_complete = false;
-            continue;
-        }
-        struct hls_track of_part;
-        enum es_code code = hls_track_read(parts[i].result, arena, &of_part, reterr);
+        enum es_code code = ES_OK;
+        if (parts[i].kind == PART_CONVERT)
+            code = add_tracks(growing, &track_count, &parts[i], arena, reterr);
         if (code != ES_OK)
-            return es_wrap(reterr, code, "part %d", parts[i].index);
-        if (strcmp(of_part.name, name) != 0)
-            return es_fail(reterr, ES_INVALID, "part %d: the result is for track '%s'",
-                           parts[i].index, of_part.name);
-        append_segments(of_name, &of_part, arena);
+            return code;
     }
     struct hls_track *tracks = es_new_array(arena, struct hls_track, track_count);
     for (size_t i = 0; i < track_count; i++)

@@ -1,7 +1,7 @@
 /* HLS playlists of a job, from what its parts have published: the gateway renders them while the
  * job runs, the engine's join at its end, with this one piece of code (RFC 8216, and
  * draft-pantos-hls-rfc8216bis for CODECS and friends). The result of a part that makes segments is
- * the JSON form of one hls_track. */
+ * the JSON form of its hls_tracks. */
 #ifndef HLS_H
 #define HLS_H
 
@@ -34,15 +34,17 @@ struct hls_track {
     bool is_complete; /* every part of it is done */
 };
 
-/* Writes / reads the JSON form. ES_INVALID for text that is no such form: it comes from a child. */
-void hls_track_write(const struct hls_track *track, struct es_buf *buf);
-ES_CHECK enum es_code hls_track_read(const char *text, struct es_arena *arena,
-                                     struct hls_track *ret_track, struct es_err *reterr);
+/* Writes / reads the JSON form: an object with the member "tracks". ES_INVALID for text that is no
+ * such form: it comes from a child. */
+void hls_tracks_write(const struct hls_track *tracks, size_t track_count, struct es_buf *buf);
+ES_CHECK enum es_code hls_tracks_read(const char *text, struct es_arena *arena,
+                                      struct hls_track **ret_tracks, size_t *ret_track_count,
+                                      struct es_err *reterr);
 
 /* The job's tracks from all its parts (by index; results may be missing): of each track the
- * segments of its parts in order, up to the first that is missing. A part belongs to the track that
- * its spec's member "track" names, so a track that has nothing yet is there too (codecs NULL).
- * ES_INVALID. */
+ * segments of its parts in order, up to the first that is missing. A part belongs to the tracks
+ * that its spec names ({"tracks": [{"name": "video"}]}), so a track that has nothing yet is there
+ * too (codecs NULL). ES_INVALID. */
 ES_CHECK enum es_code hls_tracks_of_parts(const struct part *parts, size_t part_count,
                                           struct es_arena *arena, struct hls_track **ret_tracks,
                                           size_t *ret_track_count, struct es_err *reterr);

@@ -230,7 +230,7 @@ static void test_foreign_specs_are_refused(void **state)
         "[]",
         "{}",
         "{\"version\":1}",
-        "{\"version\":1,\"track\":\"video\"}",
+        "{\"version\":2,\"kind\":\"video\"}",
         "{\"version\":99,\"track\":\"audio\",\"target\":\"mp3\"}"
     };
     struct host_folder host;

@@ -37,9 +37,13 @@ static void test_track_survives_json(void **state)
     es_auto_arena arena = { 0 };
     es_auto_buf text = { 0 };
     struct es_err err = { 0 };
-    struct hls_track back;
-    hls_track_write(&video, &text);
-    assert_ok(hls_track_read(es_buf_text(&text), &arena, &back, &err), err);
+    struct hls_track *tracks = NULL;
+    size_t track_count = 0;
+    hls_tracks_write((struct hls_track[]){ audio, video }, 2, &text);
+    assert_ok(hls_tracks_read(es_buf_text(&text), &arena, &tracks, &track_count, &err), err);
+    assert_int_equal(track_count, 2);
+    assert_string_equal(tracks[0].name, "audio");
+    const struct hls_track back = tracks[1];
     assert_string_equal(back.name, "video");
     assert_string_equal(back.codecs, "avc1.64001f");
     assert_true(back.is_video && back.is_complete);
@@ -61,25 +65,34 @@ static void test_bad_forms_are_refused(void **state)
         "",
         "[]",
         "{}",
-        "{\"name\":\"video\"}",
-        "{\"name\":\"../video\",\"codecs\":\"avc1\",\"segments\":[]}",
-        "{\"name\":\"video\",\"codecs\":\"a\\\"b\",\"segments\":[]}",
-        "{\"name\":\"video\",\"codecs\":\"a\\nb\",\"segments\":[]}",
-        "{\"name\":\"video\",\"codecs\":\"avc1\",\"width\":-1,\"segments\":[]}",
-        "{\"name\":\"video\",\"codecs\":\"avc1\",\"segments\":7}",
-        "{\"name\":\"video\",\"codecs\":\"avc1\",\"segments\":[[\"a.m4s\",1,1]]}",
-        "{\"name\":\"video\",\"codecs\":\"avc1\",\"segments\":[\"i.mp4\",[\"a/b.m4s\",1,1]]}",
-        "{\"name\":\"video\",\"codecs\":\"avc1\",\"segments\":[\"i.mp4\",[\".a\",1,1]]}",
-        "{\"name\":\"video\",\"codecs\":\"avc1\",\"segments\":[\"i.mp4\",[\"a\\n#EXT\",1,1]]}",
-        "{\"name\":\"video\",\"codecs\":\"avc1\",\"segments\":[\"i.mp4\",[\"a.m4s\",-1,1]]}",
-        "{\"name\":\"video\",\"codecs\":\"avc1\",\"segments\":[\"i.mp4\",[\"a.m4s\",1,-1]]}",
-        "{\"name\":\"video\",\"codecs\":\"avc1\",\"segments\":[\"i m p 4\",[\"a.m4s\",1,1]]}",
+        "{\"tracks\":7}",
+        "{\"tracks\":[7]}",
+        "{\"tracks\":[{\"name\":\"video\"}]}",
+        "{\"tracks\":[{\"name\":\"../video\",\"codecs\":\"avc1\",\"segments\":[]}]}",
+        "{\"tracks\":[{\"name\":\"video\",\"codecs\":\"a\\\"b\",\"segments\":[]}]}",
+        "{\"tracks\":[{\"name\":\"video\",\"codecs\":\"a\\nb\",\"segments\":[]}]}",
+        "{\"tracks\":[{\"name\":\"video\",\"codecs\":\"avc1\",\"width\":-1,\"segments\":[]}]}",
+        "{\"tracks\":[{\"name\":\"video\",\"codecs\":\"avc1\",\"segments\":7}]}",
+        "{\"tracks\":[{\"name\":\"video\",\"codecs\":\"avc1\",\"segments\":[[\"a.m4s\",1,1]]}]}",
+        "{\"tracks\":[{\"name\":\"video\",\"codecs\":\"avc1\",\"segments\":[\"i.mp4\",[\"a/"
+        "b.m4s\",1,1]]}]}",
+        "{\"tracks\":[{\"name\":\"video\",\"codecs\":\"avc1\",\"segments\":[\"i.mp4\",[\".a\",1,1]]"
+        "}]}",
+        "{\"tracks\":[{\"name\":\"video\",\"codecs\":\"avc1\",\"segments\":[\"i.mp4\",[\"a\\n#"
+        "EXT\",1,1]]}]}",
+        "{\"tracks\":[{\"name\":\"video\",\"codecs\":\"avc1\",\"segments\":[\"i.mp4\",[\"a.m4s\",-"
+        "1,1]]}]}",
+        "{\"tracks\":[{\"name\":\"video\",\"codecs\":\"avc1\",\"segments\":[\"i.mp4\",[\"a.m4s\",1,"
+        "-1]]}]}",
+        "{\"tracks\":[{\"name\":\"video\",\"codecs\":\"avc1\",\"segments\":[\"i m p "
+        "4\",[\"a.m4s\",1,1]]}]}",
     };
     for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
         es_auto_arena arena = { 0 };
-        struct hls_track track;
+        struct hls_track *tracks;
+        size_t count;
         struct es_err err = { 0 };
-        if (hls_track_read(texts[i], &arena, &track, &err) != ES_INVALID)
+        if (hls_tracks_read(texts[i], &arena, &tracks, &count, &err) != ES_INVALID)
             fail_msg("taken: %s", texts[i]);
     }
 }
@@ -159,7 +172,8 @@ static struct part convert_part(int index, const char *track, const char *result
     return (struct part){
         .index = index,
         .kind = PART_CONVERT,
-        .spec = strcmp(track, "video") == 0 ? "{\"track\":\"video\"}" : "{\"track\":\"audio\"}",
+        .spec = strcmp(track, "video") == 0 ? "{\"tracks\":[{\"name\":\"video\"}]}"
+                                            : "{\"tracks\":[{\"name\":\"audio\"}]}",
         .result = result,
     };
 }
@@ -172,7 +186,7 @@ static const char *result_of(const struct hls_track *track, size_t first, size_t
     some.segment_count = count;
     some.is_complete = is_complete;
     es_auto_buf text = { 0 };
-    hls_track_write(&some, &text);
+    hls_tracks_write(&some, 1, &text);
     return es_strdup(arena, es_buf_text(&text));
 }
 

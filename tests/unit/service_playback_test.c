@@ -294,8 +294,11 @@ static void a_running_hls_job_plays_from_its_first_segment_on(void **state)
           .kind = PART_CONVERT,
           .is_first = true,
           .weight_seconds = 5,
-          .spec = "{\"track\":\"audio\"}" },
-        { .index = 2, .kind = PART_CONVERT, .weight_seconds = 5, .spec = "{\"track\":\"audio\"}" },
+          .spec = "{\"tracks\":[{\"name\":\"audio\"}]}" },
+        { .index = 2,
+          .kind = PART_CONVERT,
+          .weight_seconds = 5,
+          .spec = "{\"tracks\":[{\"name\":\"audio\"}]}" },
         { .index = 3, .kind = PART_JOIN, .weight_seconds = 1, .spec = "{}" },
     };
     assert_works(f->queue->ops->finish(f->queue, lease, "{}", next, 3, reterr));
@@ -312,7 +315,7 @@ static void a_running_hls_job_plays_from_its_first_segment_on(void **state)
                                      .segments = &segment,
                                      .segment_count = 1 };
     es_auto_buf result = { 0 };
-    hls_track_write(&track, &result);
+    hls_tracks_write(&track, 1, &result);
     struct part_progress progress = {
         .seconds_done = 5, .speed = 2, .result_so_far = es_buf_text(&result), .is_playable = true
     };
