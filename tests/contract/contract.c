@@ -1,9 +1,47 @@
-/* Folders and races. */
+/* The fixture, folders and races. */
 #include "contract.h"
 
 #include <ftw.h>
 #include <pthread.h>
 #include <unistd.h>
+
+const struct opener *opener;
+
+int contract_setup(void **state)
+{
+    struct fixture *f = es_malloc(sizeof(*f));
+    f->folder = contract_folder_make();
+    es_id_v7(f->ana);
+    es_id_v7(f->ben);
+    es_id_v7(f->eva);
+    assert_ok(opener->open(f, &f->err), f->err);
+    *state = f;
+    return 0;
+}
+
+int contract_teardown(void **state)
+{
+    struct fixture *f = *state;
+    if (f->meta)
+        meta_store_close(f->meta);
+    if (f->queue)
+        job_queue_close(f->queue);
+    if (f->blobs)
+        blob_store_close(f->blobs);
+    contract_folder_remove(f->folder);
+    es_arena_release(&f->arena);
+    free(f);
+    return 0;
+}
+
+int contract_run_suite(const struct opener *openers, size_t opener_count,
+                       const struct CMUnitTest *tests, size_t test_count)
+{
+    int failed = 0;
+    for (opener = openers; opener < openers + opener_count; opener++)
+        failed += _cmocka_run_group_tests(opener->name, tests, test_count, NULL, NULL);
+    return failed;
+}
 
 char *contract_folder_make(void)
 {
