@@ -67,14 +67,10 @@ static const char *result_of(const struct audio_part *part, const char *object, 
     };
     if (part->spec->target != JOB_HLS)
         return part_result_write(&result, NULL, 0, part->arena);
-    struct hls_track track = {
-        .name = part->spec->track,
-        .codecs = "mp4a.40.2",
-        .channels = part->encoder ? part->encoder->codec->ch_layout.nb_channels : 0,
-        .segments = part->segmenter ? part->segmenter->segments : NULL,
-        .segment_count = part->segmenter ? part->segmenter->segment_count : 0,
-        .is_complete = is_complete,
-    };
+    struct hls_track track = part->spec->tracks[0];
+    track.segments = part->segmenter ? part->segmenter->segments : NULL;
+    track.segment_count = part->segmenter ? part->segmenter->segment_count : 0;
+    track.is_complete = is_complete;
     return part_result_write(&result, &track, 1, part->arena);
 }
 

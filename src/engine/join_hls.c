@@ -27,9 +27,8 @@ static void list_objects(const struct hls_track *tracks, size_t track_count, str
         const char *init_name = "";
         for (size_t s = 0; s < tracks[t].segment_count; s++) {
             const struct hls_segment *segment = &tracks[t].segments[s];
-            if (strcmp(segment->init_name, init_name) != 0)
-                objects[count++] = segment->init_name;
-            init_name = segment->init_name;
+            if (segment->init_name && strcmp(segment->init_name, init_name) != 0)
+                objects[count++] = init_name = segment->init_name;
             objects[count++] = segment->name;
             outcome->output_size_bytes += segment->size_bytes;
         }

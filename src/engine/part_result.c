@@ -3,14 +3,14 @@
 
 #include <string.h>
 
+#include "model/hls_json.h"
 #include "wire/json.h"
 
 const char *part_result_write(const struct part_result *result, const struct hls_track *tracks,
                               size_t track_count, struct es_arena *arena)
 {
-    es_auto_buf text = { 0 };
-    hls_tracks_write(tracks, track_count, &text);
-    json_auto object = json_loadb(text.bytes, text.size, 0, NULL);
+    json_auto object = json_object();
+    json_put(object, "tracks", hls_tracks_json(tracks, track_count));
     if (result->object)
         json_put_text(object, "object", result->object);
     if (result->picture)

@@ -1,5 +1,6 @@
-/* What a finished CONVERT part says of itself, as JSON: for HLS its hls_tracks (model/hls.h), for
- * the others the object that the join reads; and for all what the join's remarks are made of. */
+/* What a finished CONVERT part says of itself, as JSON: for HLS its hls_tracks (model/hls_json.h),
+ * for the others the object that the join reads; and for all what the join's remarks are made of.
+ */
 #ifndef PART_RESULT_H
 #define PART_RESULT_H
 

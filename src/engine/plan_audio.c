@@ -9,6 +9,23 @@
 #define DEFAULT_AAC_KBPS      128
 #define MP3_SAMPLE_RATE       44100
 
+static const struct hls_track *plan_track(const struct planner *planner,
+                                          const struct audio_spec *audio)
+{
+    AVChannelLayout layout = { 0 };
+    int status = av_channel_layout_from_string(&layout, audio->layout);
+    struct hls_track *track = es_new(planner->arena, struct hls_track);
+    *track = (struct hls_track){
+        .name = "audio",
+        .kind = HLS_AUDIO,
+        .codecs = "mp4a.40.2",
+        .channels = status < 0 ? 0 : layout.nb_channels,
+        .is_default = true,
+    };
+    av_channel_layout_uninit(&layout);
+    return track;
+}
+
 void plan_audio(struct planner *planner, bool is_beside_video)
 {
     const struct survey *survey = planner->survey;
@@ -25,7 +42,6 @@ void plan_audio(struct planner *planner, bool is_beside_video)
     if (!is_mp3 && rate != survey->audio_frame->sample_rate)
         rate = 48000;
     spec.index = (int)planner->part_count + 1;
-    spec.track = "audio";
     spec.is_first = true;
     spec.timeline_seconds = planner->duration_seconds;
     spec.weight_seconds = planner->duration_seconds * (is_beside_video ? AUDIO_WEIGHT : 1);
@@ -51,6 +67,8 @@ void plan_audio(struct planner *planner, bool is_beside_video)
         .is_synced = !is_mp3 || is_trimmed,
         .sample_count_max = planner->is_end_open ? 0 : llround(planner->duration_seconds * rate),
     };
+    spec.tracks = plan_track(planner, &spec.audio);
+    spec.track_count = 1;
     planner_add_part(planner, PART_CONVERT, true, spec.weight_seconds,
                      part_spec_write(&spec, planner->arena));
 }

@@ -61,6 +61,22 @@ static enum es_code take_colors(void *context, AVFrame *frame, struct es_err *re
     return ES_OK;
 }
 
+static const struct hls_track *plan_track(const struct planner *planner,
+                                          const struct video_spec *video,
+                                          const struct encoder *encoder)
+{
+    struct hls_track *track = es_new(planner->arena, struct hls_track);
+    *track = (struct hls_track){
+        .name = "video",
+        .kind = HLS_VIDEO,
+        .codecs = encoder_codecs(encoder, planner->arena),
+        .width = video->width,
+        .height = video->height,
+        .frame_rate = av_q2d(video->frame_rate),
+    };
+    return track;
+}
+
 /* How the first frame comes out of the filters, and the encoder's header that all parts will share.
  */
 static enum es_code try_encoder(const struct planner *planner, struct part_spec *spec,
@@ -76,9 +92,12 @@ static enum es_code try_encoder(const struct planner *planner, struct part_spec 
     es_auto(encoder) encoder = NULL;
     if (code == ES_OK)
         code = encoder_open(spec, AV_SAMPLE_FMT_NONE, NULL, NULL, &encoder, reterr);
-    if (code == ES_OK)
-        spec->video.init_crc = encoder_header_crc(encoder);
-    return code;
+    if (code != ES_OK)
+        return code;
+    spec->video.init_crc = encoder_header_crc(encoder);
+    spec->tracks = plan_track(planner, &spec->video, encoder);
+    spec->track_count = 1;
+    return ES_OK;
 }
 
 /* The key frame nearest to `target` that the index knows within reach, or `target` itself. */
@@ -137,7 +156,6 @@ enum es_code plan_video(struct planner *planner, struct es_err *reterr)
     const struct survey *survey = planner->survey;
     struct part_spec model = planner_spec(planner, survey->video_index);
     model.is_video = true;
-    model.track = "video";
     model.is_first = true;
     if (survey->audio_index < 0 && planner->target == JOB_MP4)
         model.picture_stream_index = planner->picture_index;

@@ -210,7 +210,7 @@ static enum es_code emit(struct segmenter *segmenter, double duration, struct es
                                                                   sizeof(*segmenter->segments));
     }
     segmenter->segments[segmenter->segment_count++] =
-        (struct hls_segment){ name, settings->init_name, duration, (int64_t)size };
+        (struct hls_segment){ name, settings->init_name, duration, (int64_t)size, 0 };
     if (segmenter->object)
         segmenter->size_bytes += (int64_t)size;
     segmenter->duration_seconds += duration;

@@ -5,9 +5,10 @@
 
 #include "base/es_text.h"
 #include "engine/demuxer.h"
+#include "model/hls_json.h"
 #include "wire/json.h"
 
-#define SPEC_VERSION 2
+#define SPEC_VERSION 3
 
 static json_t *rational_json(AVRational value)
 {
@@ -134,7 +135,7 @@ const char *part_spec_write(const struct part_spec *spec, struct es_arena *arena
     json_auto object = json_object();
     json_put(object, "version", json_integer(SPEC_VERSION));
     json_put_text(object, "kind", spec->is_video ? "video" : "audio");
-    json_put(object, "tracks", json_pack("[{ss}]", "name", spec->track));
+    json_put(object, "tracks", hls_tracks_json(spec->tracks, spec->track_count));
     json_put_text(object, "target", job_target_name(spec->target));
     json_put_text(object, "copy", spec->copy == JOB_COPY_NEVER ? "never" : "auto");
     json_put(object, "index", json_integer(spec->index));
@@ -173,10 +174,8 @@ enum es_code part_spec_read(const char *text, struct es_arena *arena, struct par
     if (json_member_integer(object, "version", 0) != SPEC_VERSION)
         return fail_spec(reterr, "version");
     const char *kind = json_member_string(object, "kind", "");
-    const json_t *track = json_array_get(json_object_get(object, "tracks"), 0);
     struct part_spec spec = {
         .is_video = strcmp(kind, "video") == 0,
-        .track = es_strdup(arena, json_member_string(track, "name", NULL)),
         .target = job_target_from_name(json_member_string(object, "target", "")),
         .copy = strcmp(json_member_string(object, "copy", ""), "never") == 0 ? JOB_COPY_NEVER
                                                                              : JOB_COPY_AUTO,
@@ -189,8 +188,14 @@ enum es_code part_spec_read(const char *text, struct es_arena *arena, struct par
     };
     if (!spec.is_video && strcmp(kind, "audio") != 0)
         return fail_spec(reterr, "kind");
-    if (!spec.track)
-        return fail_spec(reterr, "track");
+    struct hls_track *tracks;
+    code = hls_tracks_from_json(json_object_get(object, "tracks"), arena, &tracks,
+                                &spec.track_count, reterr);
+    if (code != ES_OK)
+        return code;
+    spec.tracks = tracks;
+    if (spec.track_count == 0)
+        return fail_spec(reterr, "list of tracks");
     if (spec.target == JOB_TARGET_UNSET)
         return fail_spec(reterr, "target");
     if (!int_member(object, "index", 0, INT32_MAX, &spec.index) ||

@@ -1,6 +1,6 @@
 /* The specs of a job's parts and join: what the plan tells those who carry it out, as structs and
  * as JSON. They pass through the queue and other machines, so reading checks every bound. A CONVERT
- * spec has the member "tracks" that model/hls.h looks for. */
+ * spec has the member "tracks" that model/hls_json.h describes. */
 #ifndef SPEC_H
 #define SPEC_H
 
@@ -8,6 +8,7 @@
 
 #include "base/es_arena.h"
 #include "base/es_error.h"
+#include "model/hls.h"
 #include "model/job.h"
 #include "model/media.h"
 
@@ -31,8 +32,9 @@ struct audio_spec {
 };
 
 struct part_spec {
-    bool is_video;     /* video, or else audio */
-    const char *track; /* that the part makes a piece of: "video", "audio" */
+    bool is_video;                  /* video, or else audio */
+    const struct hls_track *tracks; /* that the part makes a piece of, as planned: no segments */
+    size_t track_count;             /* 1, unless the picture is made in several sizes */
     enum job_target target;
     enum job_copy copy;
     int index;

@@ -58,17 +58,11 @@ static const char *result_of(const struct video_part *part, const char *picture,
         .source_end_seconds = end,
         .damaged_packets = part->decoder->damaged_packets + part->decoder->demuxer->damaged_packets,
     };
-    struct hls_track track = {
-        .name = part->spec->track,
-        .is_video = true,
-        .codecs = part->codecs,
-        .width = part->spec->video.width,
-        .height = part->spec->video.height,
-        .frame_rate = av_q2d(part->spec->video.frame_rate),
-        .segments = segmenter->segments,
-        .segment_count = segmenter->segment_count,
-        .is_complete = is_complete,
-    };
+    struct hls_track track = part->spec->tracks[0];
+    track.codecs = part->codecs;
+    track.segments = segmenter->segments;
+    track.segment_count = segmenter->segment_count;
+    track.is_complete = is_complete;
     return part_result_write(&result, &track, part->spec->target == JOB_HLS ? 1 : 0, part->arena);
 }
 

@@ -1,7 +1,7 @@
-/* HLS playlists of a job, from what its parts have published: the gateway renders them while the
- * job runs, the engine's join at its end, with this one piece of code (RFC 8216, and
- * draft-pantos-hls-rfc8216bis for CODECS and friends). The result of a part that makes segments is
- * the JSON form of its hls_tracks. */
+/* HLS playlists of a job, from what its parts plan and have published: the gateway renders them
+ * while the job runs, the engine's join at its end, with this one piece of code (RFC 8216, and
+ * draft-pantos-hls-rfc8216bis for CODECS and friends). A part's spec names its tracks, and the
+ * result of a part that makes segments lists them, in the form of hls_json.h. */
 #ifndef HLS_H
 #define HLS_H
 
@@ -16,35 +16,34 @@
 
 struct hls_segment {
     const char *name;      /* the object, relative to the job's prefix */
-    const char *init_name; /* its initialisation segment */
+    const char *init_name; /* its initialisation segment; NULL for subtitles */
     double duration_seconds;
     int64_t size_bytes;
+    int64_t key_bytes; /* video: how many of them hold the key frame it begins with; 0 unknown */
 };
+
+enum hls_kind { HLS_KIND_UNSET = 0, HLS_VIDEO, HLS_AUDIO, HLS_SUBTITLES };
 
 /* One rendition: one track of the timeline, or what is there of it so far. */
 struct hls_track {
-    const char *name; /* "video", "audio": the playlist is "{name}.m3u8" */
-    bool is_video;
-    const char *codecs; /* RFC 6381: "avc1.64001f", "mp4a.40.2" */
-    int width, height;  /* video */
-    double frame_rate;  /* video; 0 unknown */
-    int channels;       /* audio */
+    const char *name; /* "video", "video-720", "audio": the playlist is "{name}.m3u8" */
+    enum hls_kind kind;
+    const char *codecs;       /* RFC 6381: "avc1.64001f", "mp4a.40.2"; NULL unknown */
+    int width, height;        /* video */
+    double frame_rate;        /* video; 0 unknown */
+    int channels;             /* audio */
+    const char *language;     /* BCP 47; NULL unknown */
+    const char *label;        /* for people; NULL none */
+    bool is_default;          /* of several of a kind (audio, subtitles) the one to begin with */
+    int64_t planned_bit_rate; /* bits a second that its segments will keep to; 0 unknown */
     const struct hls_segment *segments;
     size_t segment_count;
     bool is_complete; /* every part of it is done */
 };
 
-/* Writes / reads the JSON form: an object with the member "tracks". ES_INVALID for text that is no
- * such form: it comes from a child. */
-void hls_tracks_write(const struct hls_track *tracks, size_t track_count, struct es_buf *buf);
-ES_CHECK enum es_code hls_tracks_read(const char *text, struct es_arena *arena,
-                                      struct hls_track **ret_tracks, size_t *ret_track_count,
-                                      struct es_err *reterr);
-
 /* The job's tracks from all its parts (by index; results may be missing): of each track the
  * segments of its parts in order, up to the first that is missing. A part belongs to the tracks
- * that its spec names ({"tracks": [{"name": "video"}]}), so a track that has nothing yet is there
- * too (codecs NULL). ES_INVALID. */
+ * that its spec names, so a track that has nothing yet is there too, as planned. ES_INVALID. */
 ES_CHECK enum es_code hls_tracks_of_parts(const struct part *parts, size_t part_count,
                                           struct es_arena *arena, struct hls_track **ret_tracks,
                                           size_t *ret_track_count, struct es_err *reterr);

@@ -1,17 +1,17 @@
 /* HLS playlists, and the JSON form of what they list. */
-#include "model/hls.h"
+#include "model/hls_json.h"
 
 #include "base/es_auto.h"
 #include "test.h"
 
 static const struct hls_segment video_segments[] = {
-    { "video-00001-00001.m4s", "video-init.mp4", 1.001, 50000 },
-    { "video-00001-00002.m4s", "video-init.mp4", 4.004, 400000 },
-    { "video-00003-00001.m4s", "video-00003-init.mp4", 5.005, 300000 },
+    { "video-00001-00001.m4s", "video-init.mp4", 1.001, 50000, 9000 },
+    { "video-00001-00002.m4s", "video-init.mp4", 4.004, 400000, 20000 },
+    { "video-00003-00001.m4s", "video-00003-init.mp4", 5.005, 300000, 15000 },
 };
 static const struct hls_track video = {
     .name = "video",
-    .is_video = true,
+    .kind = HLS_VIDEO,
     .codecs = "avc1.64001f",
     .width = 1280,
     .height = 720,
@@ -21,10 +21,11 @@ static const struct hls_track video = {
     .is_complete = true,
 };
 static const struct hls_segment audio_segments[] = {
-    { "audio-00002-00001.m4s", "audio-init.mp4", 5.0, 80000 },
+    { "audio-00002-00001.m4s", "audio-init.mp4", 5.0, 80000, 0 },
 };
 static const struct hls_track audio = {
     .name = "audio",
+    .kind = HLS_AUDIO,
     .codecs = "mp4a.40.2",
     .channels = 2,
     .segments = audio_segments,
@@ -39,14 +40,21 @@ static void test_track_survives_json(void **state)
     struct es_err err = { 0 };
     struct hls_track *tracks = NULL;
     size_t track_count = 0;
-    hls_tracks_write((struct hls_track[]){ audio, video }, 2, &text);
+    struct hls_track spanish = audio;
+    spanish.language = "es";
+    spanish.label = "Español";
+    spanish.is_default = true;
+    hls_tracks_write((struct hls_track[]){ spanish, video }, 2, &text);
     assert_ok(hls_tracks_read(es_buf_text(&text), &arena, &tracks, &track_count, &err), err);
     assert_int_equal(track_count, 2);
     assert_string_equal(tracks[0].name, "audio");
+    assert_string_equal(tracks[0].language, "es");
+    assert_string_equal(tracks[0].label, "Español");
+    assert_true(tracks[0].is_default && tracks[0].kind == HLS_AUDIO);
     const struct hls_track back = tracks[1];
     assert_string_equal(back.name, "video");
     assert_string_equal(back.codecs, "avc1.64001f");
-    assert_true(back.is_video && back.is_complete);
+    assert_true(back.kind == HLS_VIDEO && back.is_complete);
     assert_int_equal(back.width, 1280);
     assert_int_equal(back.height, 720);
     assert_int_equal(back.segment_count, 3);
@@ -55,45 +63,57 @@ static void test_track_survives_json(void **state)
         assert_string_equal(back.segments[i].init_name, video_segments[i].init_name);
         assert_true(back.segments[i].duration_seconds == video_segments[i].duration_seconds);
         assert_int_equal(back.segments[i].size_bytes, video_segments[i].size_bytes);
+        assert_int_equal(back.segments[i].key_bytes, video_segments[i].key_bytes);
     }
+}
+
+static void assert_refused(const char *text)
+{
+    es_auto_arena arena = { 0 };
+    struct hls_track *tracks;
+    size_t count;
+    struct es_err err = { 0 };
+    if (hls_tracks_read(text, &arena, &tracks, &count, &err) != ES_INVALID)
+        fail_msg("taken: %s", text);
 }
 
 static void test_bad_forms_are_refused(void **state)
 {
     (void)state;
-    static const char *const texts[] = {
-        "",
-        "[]",
-        "{}",
-        "{\"tracks\":7}",
-        "{\"tracks\":[7]}",
-        "{\"tracks\":[{\"name\":\"video\"}]}",
-        "{\"tracks\":[{\"name\":\"../video\",\"codecs\":\"avc1\",\"segments\":[]}]}",
-        "{\"tracks\":[{\"name\":\"video\",\"codecs\":\"a\\\"b\",\"segments\":[]}]}",
-        "{\"tracks\":[{\"name\":\"video\",\"codecs\":\"a\\nb\",\"segments\":[]}]}",
-        "{\"tracks\":[{\"name\":\"video\",\"codecs\":\"avc1\",\"width\":-1,\"segments\":[]}]}",
-        "{\"tracks\":[{\"name\":\"video\",\"codecs\":\"avc1\",\"segments\":7}]}",
-        "{\"tracks\":[{\"name\":\"video\",\"codecs\":\"avc1\",\"segments\":[[\"a.m4s\",1,1]]}]}",
-        "{\"tracks\":[{\"name\":\"video\",\"codecs\":\"avc1\",\"segments\":[\"i.mp4\",[\"a/"
-        "b.m4s\",1,1]]}]}",
-        "{\"tracks\":[{\"name\":\"video\",\"codecs\":\"avc1\",\"segments\":[\"i.mp4\",[\".a\",1,1]]"
-        "}]}",
-        "{\"tracks\":[{\"name\":\"video\",\"codecs\":\"avc1\",\"segments\":[\"i.mp4\",[\"a\\n#"
-        "EXT\",1,1]]}]}",
-        "{\"tracks\":[{\"name\":\"video\",\"codecs\":\"avc1\",\"segments\":[\"i.mp4\",[\"a.m4s\",-"
-        "1,1]]}]}",
-        "{\"tracks\":[{\"name\":\"video\",\"codecs\":\"avc1\",\"segments\":[\"i.mp4\",[\"a.m4s\",1,"
-        "-1]]}]}",
-        "{\"tracks\":[{\"name\":\"video\",\"codecs\":\"avc1\",\"segments\":[\"i m p "
-        "4\",[\"a.m4s\",1,1]]}]}",
+    static const char *const texts[] = { "", "[]", "{}", "{\"tracks\":7}", "{\"tracks\":[7]}" };
+    for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
+        assert_refused(texts[i]);
+    /* Each is the whole of one track. */
+    static const char *const tracks[] = {
+        "'name':'video'",
+        "'name':'video','kind':'film'",
+        "'kind':'video'",
+        "'kind':'video','name':'../video'",
+        "'kind':'video','name':'video','codecs':'a\\'b'",
+        "'kind':'video','name':'video','codecs':'a\\nb'",
+        "'kind':'video','name':'video','width':-1",
+        "'kind':'video','name':'video','planned_bit_rate':-1",
+        "'kind':'audio','name':'audio','language':'de,en'",
+        "'kind':'audio','name':'audio','label':'a\\'b'",
+        "'kind':'audio','name':'audio','label':'a\\nb'",
+        "'kind':'audio','name':'audio','label':''",
+        "'kind':'video','name':'video','segments':7",
+        "'kind':'video','name':'video','segments':[['a.m4s',1,1]]",
+        "'kind':'video','name':'video','segments':['i.mp4',['a/b.m4s',1,1]]",
+        "'kind':'video','name':'video','segments':['i.mp4',['.a',1,1]]",
+        "'kind':'video','name':'video','segments':['i.mp4',['a\\n#EXT',1,1]]",
+        "'kind':'video','name':'video','segments':['i.mp4',['a.m4s',-1,1]]",
+        "'kind':'video','name':'video','segments':['i.mp4',['a.m4s',1,-1]]",
+        "'kind':'video','name':'video','segments':['i.mp4',['a.m4s',1,1,2]]",
+        "'kind':'video','name':'video','segments':['i.mp4',['a.m4s',1,1,-1]]",
+        "'kind':'video','name':'video','segments':['i m p 4',['a.m4s',1,1]]",
     };
-    for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+    for (size_t i = 0; i < sizeof(tracks) / sizeof(*tracks); i++) {
         es_auto_arena arena = { 0 };
-        struct hls_track *tracks;
-        size_t count;
-        struct es_err err = { 0 };
-        if (hls_tracks_read(texts[i], &arena, &tracks, &count, &err) != ES_INVALID)
-            fail_msg("taken: %s", texts[i]);
+        char *text = es_printf(&arena, "{'tracks':[{%s}]}", tracks[i]);
+        for (char *c = text; *c; c++)
+            *c = *c == '\'' ? '"' : *c;
+        assert_refused(text);
     }
 }
 
@@ -131,7 +151,7 @@ static void test_growing_playlist_is_an_event_without_end(void **state)
 static void test_target_duration_holds_the_longest_segment(void **state)
 {
     (void)state;
-    struct hls_segment slow = { "a.m4s", "i.mp4", 19.6, 1 };
+    struct hls_segment slow = { "a.m4s", "i.mp4", 19.6, 1, 0 };
     struct hls_track track = audio;
     track.segments = &slow;
     es_auto_buf text = { 0 };
@@ -172,8 +192,9 @@ static struct part convert_part(int index, const char *track, const char *result
     return (struct part){
         .index = index,
         .kind = PART_CONVERT,
-        .spec = strcmp(track, "video") == 0 ? "{\"tracks\":[{\"name\":\"video\"}]}"
-                                            : "{\"tracks\":[{\"name\":\"audio\"}]}",
+        .spec = strcmp(track, "video") == 0
+                    ? "{\"tracks\":[{\"name\":\"video\",\"kind\":\"video\"}]}"
+                    : "{\"tracks\":[{\"name\":\"audio\",\"kind\":\"audio\"}]}",
         .result = result,
     };
 }

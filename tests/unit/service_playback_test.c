@@ -3,7 +3,7 @@
 
 #include "base/es_clock.h"
 #include "base/es_text.h"
-#include "model/hls.h"
+#include "model/hls_json.h"
 #include "service/playback.h"
 #include "service/sharing.h"
 
@@ -294,11 +294,11 @@ static void a_running_hls_job_plays_from_its_first_segment_on(void **state)
           .kind = PART_CONVERT,
           .is_first = true,
           .weight_seconds = 5,
-          .spec = "{\"tracks\":[{\"name\":\"audio\"}]}" },
+          .spec = "{\"tracks\":[{\"name\":\"audio\",\"kind\":\"audio\"}]}" },
         { .index = 2,
           .kind = PART_CONVERT,
           .weight_seconds = 5,
-          .spec = "{\"tracks\":[{\"name\":\"audio\"}]}" },
+          .spec = "{\"tracks\":[{\"name\":\"audio\",\"kind\":\"audio\"}]}" },
         { .index = 3, .kind = PART_JOIN, .weight_seconds = 1, .spec = "{}" },
     };
     assert_works(f->queue->ops->finish(f->queue, lease, "{}", next, 3, reterr));
@@ -310,6 +310,7 @@ static void a_running_hls_job_plays_from_its_first_segment_on(void **state)
                                          .duration_seconds = 5,
                                          .size_bytes = 7 };
     const struct hls_track track = { .name = "audio",
+                                     .kind = HLS_AUDIO,
                                      .codecs = "mp4a.40.2",
                                      .channels = 2,
                                      .segments = &segment,
