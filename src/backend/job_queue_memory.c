@@ -179,13 +179,8 @@ static bool goes_before(const struct candidate *a, const struct candidate *b)
         return a->user->served < b->user->served;
     if (a->user != b->user)
         return a->user->number < b->user->number;
-    bool a_join = a->part->part.kind == PART_JOIN, b_join = b->part->part.kind == PART_JOIN;
-    if (a_join != b_join)
-        return a_join;
-    bool a_first = a->part->part.is_first || a->part->part.kind == PART_PLAN;
-    bool b_first = b->part->part.is_first || b->part->part.kind == PART_PLAN;
-    if (a_first != b_first)
-        return a_first;
+    if (a->part->turn != b->part->turn)
+        return a->part->turn < b->part->turn;
     return a->part->part.index < b->part->part.index; /* as low: the older job, which came first */
 }
 
@@ -318,6 +313,40 @@ static enum es_code queue_forget(struct job_queue *queue, const char *job_id, st
     return ES_OK;
 }
 
+/* The least turn of the user's parts that wait. */
+static int64_t least_turn(const struct job_queue_memory *memory, const char *user_id)
+{
+    int64_t least = QUEUE_TURN_OTHER;
+    for (const struct memory_job *job = memory->jobs; job; job = job->next)
+        for (size_t i = 0; i < job->part_count && strcmp(job->user_id, user_id) == 0; i++)
+            if (job->parts[i].part.state == PART_WAITING && job->parts[i].turn < least)
+                least = job->parts[i].turn;
+    return least;
+}
+
+static enum es_code queue_prefer(struct job_queue *queue, const char *job_id, int part_index,
+                                 struct es_err *reterr)
+{
+    (void)reterr;
+    auto_queue_unlock *memory = memory_queue_lock(queue);
+    struct memory_job *job = memory_queue_find(memory, job_id);
+    struct memory_part *asked = NULL;
+    for (size_t i = 0; job && i < job->part_count; i++)
+        if (job->parts[i].part.index == part_index && job->parts[i].part.kind == PART_CONVERT &&
+            job->parts[i].part.state != PART_DONE)
+            asked = &job->parts[i];
+    if (!asked || job->outcome != QUEUE_OPEN)
+        return ES_OK;
+    int64_t least = least_turn(memory, job->user_id);
+    if (asked->turn >= QUEUE_TURN_JOIN || asked->turn > least)
+        asked->turn = queue_turn_asked(least);
+    for (size_t i = 0; i < job->part_count; i++)
+        if (job->parts[i].turn > QUEUE_TURN_FIRST)
+            job->parts[i].turn =
+                job->parts[i].part.index > part_index ? QUEUE_TURN_FOLLOWING : QUEUE_TURN_OTHER;
+    return ES_OK;
+}
+
 static const struct job_queue_ops memory_ops = {
     .name = "memory",
     .close = queue_close,
@@ -333,6 +362,7 @@ static const struct job_queue_ops memory_ops = {
     .bury = memory_queue_bury,
     .cancel = queue_cancel,
     .forget = queue_forget,
+    .prefer = queue_prefer,
     .live = memory_queue_live,
     .parts = memory_queue_parts,
     .length = memory_queue_length,

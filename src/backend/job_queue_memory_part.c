@@ -70,6 +70,7 @@ static void add_parts(struct memory_job *job, const struct part *next, size_t co
                       .state = next[i].kind == PART_JOIN && count > 1 ? PART_BLOCKED : PART_WAITING,
                       .is_first = next[i].is_first,
                       .weight_seconds = next[i].weight_seconds },
+            .turn = queue_turn_number(next[i].kind, next[i].is_first),
         };
         memcpy(part->part.job_id, job->id, ES_ID_SIZE);
         memory_replace_text(&part->part.spec, next[i].spec);

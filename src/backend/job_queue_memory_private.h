@@ -11,6 +11,7 @@
 struct memory_part {
     struct part part; /* its strings are on the heap */
     char token[ES_ID_SIZE];
+    int64_t turn; /* enum queue_turn_number */
     int64_t available_at_ms, expires_at_ms;
 };
 

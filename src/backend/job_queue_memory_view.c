@@ -69,8 +69,8 @@ static struct queue_turn turn_of(struct job_queue_memory *memory, const struct m
             continue;
         turn.plans += plan_waits(job);
         for (size_t i = 0; i < job->part_count; i++)
-            turn.joins +=
-                job->parts[i].part.kind == PART_JOIN && job->parts[i].part.state == PART_WAITING;
+            turn.before +=
+                job->parts[i].part.state == PART_WAITING && job->parts[i].turn < QUEUE_TURN_FIRST;
     }
     return turn;
 }

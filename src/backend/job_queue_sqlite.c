@@ -11,6 +11,7 @@
 /* The SQL texts name these by number. */
 static_assert(PART_PLAN == 1 && PART_CONVERT == 2 && PART_JOIN == 3, "");
 static_assert(PART_BLOCKED == 1 && PART_WAITING == 2 && PART_LEASED == 3 && PART_DONE == 4, "");
+static_assert(QUEUE_TURN_FIRST == 0 && QUEUE_TURN_FOLLOWING == 1 && QUEUE_TURN_OTHER == 2, "");
 
 /* How many turns a user without a job is remembered for. */
 #define TURNS_REMEMBERED "10000"
@@ -363,6 +364,59 @@ static enum es_code queue_forget(struct job_queue *queue, const char *job_id, st
     return code ? code : sqlite_tx_commit(&tx, reterr);
 }
 
+/* What has to be known of a part that is asked for; job 0: there is no such part to be done. */
+struct asked {
+    int64_t job;
+    int64_t turn, least_turn; /* its own, and the least of its user's that wait */
+};
+
+static enum es_code find_asked(struct sqlite_tx *tx, const char *job_id, int part_index,
+                               struct asked *ret_asked, struct es_err *reterr)
+{
+    sqlite_auto_rows rows = { 0 };
+    bool has_row;
+    *ret_asked = (struct asked){ 0 };
+    enum es_code code = sqlite_tx_query(
+        tx,
+        "SELECT number, asked.turn, ifnull((SELECT min(turn) FROM queue_part"
+        "  WHERE state = 2 AND user = queue_job.user), 0)"
+        " FROM queue_job JOIN queue_part AS asked ON asked.job = number"
+        " WHERE id = ?1 AND outcome = ?2 AND part_index = ?3 AND kind = 2"
+        " AND state <> 4",
+        SQL_VALUES(sql_text(job_id), sql_int(QUEUE_OPEN), sql_int(part_index)), &rows, reterr);
+    if (!code)
+        code = sqlite_rows_next(&rows, &has_row, reterr);
+    if (!code && has_row)
+        *ret_asked = (struct asked){ .job = sqlite_rows_int(&rows, 0),
+                                     .turn = sqlite_rows_int(&rows, 1),
+                                     .least_turn = sqlite_rows_int(&rows, 2) };
+    return code;
+}
+
+static enum es_code queue_prefer(struct job_queue *queue, const char *job_id, int part_index,
+                                 struct es_err *reterr)
+{
+    sqlite_auto_tx tx = { 0 };
+    struct asked asked;
+    enum es_code code = sqlite_tx_begin(sqlite_queue(queue)->db, SQL_WRITE, &tx, reterr);
+    if (!code)
+        code = find_asked(&tx, job_id, part_index, &asked, reterr);
+    if (code || !asked.job)
+        return code;
+    if (asked.turn >= QUEUE_TURN_JOIN || asked.turn > asked.least_turn)
+        code =
+            sqlite_tx_run(&tx, "UPDATE queue_part SET turn = ?3 WHERE job = ?1 AND part_index = ?2",
+                          SQL_VALUES(sql_int(asked.job), sql_int(part_index),
+                                     sql_int(queue_turn_asked(asked.least_turn))),
+                          NULL, reterr);
+    if (!code)
+        code = sqlite_tx_run(&tx,
+                             "UPDATE queue_part SET turn = 2 - (part_index > ?2)"
+                             " WHERE job = ?1 AND turn > 0 AND turn <> 2 - (part_index > ?2)",
+                             SQL_VALUES(sql_int(asked.job), sql_int(part_index)), NULL, reterr);
+    return code ? code : sqlite_tx_commit(&tx, reterr);
+}
+
 static const struct job_queue_ops sqlite_ops = {
     .name = "sqlite",
     .close = queue_close,
@@ -378,6 +432,7 @@ static const struct job_queue_ops sqlite_ops = {
     .bury = sqlite_queue_bury,
     .cancel = queue_cancel,
     .forget = queue_forget,
+    .prefer = queue_prefer,
     .live = sqlite_queue_live,
     .parts = sqlite_queue_parts,
     .length = sqlite_queue_length,

@@ -113,7 +113,7 @@ static enum es_code insert_part(struct sqlite_tx *tx, int64_t job, const struct 
         SQL_VALUES(sql_int(job), sql_int(part->index), sql_int(part->kind),
                    sql_int(is_blocked ? PART_BLOCKED : PART_WAITING), sql_int(part->is_first),
                    sql_real(part->weight_seconds), sql_int(es_clock_realtime_ms()),
-                   sql_int(part->kind == PART_JOIN ? -1 : !part->is_first)),
+                   sql_int(queue_turn_number(part->kind, part->is_first))),
         NULL, reterr);
     if (!code && part->spec)
         code = sqlite_tx_run(

@@ -89,7 +89,7 @@ static enum es_code read_position(struct sqlite_tx *tx, int64_t job, int64_t use
         tx,
         "SELECT number, (SELECT count(*) FROM queue_part WHERE state = 3 AND user = number),"
         " served, plans, (SELECT count(*) FROM queue_part WHERE state = 2 AND user = number"
-        "  AND turn = -1) FROM (SELECT user, count(*) AS plans FROM queue_part"
+        "  AND turn < 0) FROM (SELECT user, count(*) AS plans FROM queue_part"
         " WHERE kind = 1 AND state = 2 GROUP BY user) JOIN queue_user ON number = user"
         " ORDER BY number <> ?1",
         SQL_VALUES(sql_int(user)), &rows, reterr);
@@ -101,7 +101,7 @@ static enum es_code read_position(struct sqlite_tx *tx, int64_t job, int64_t use
             .leased = sqlite_rows_int(&rows, 1),
             .served = sqlite_rows_int(&rows, 2),
             .plans = sqlite_rows_int(&rows, 3),
-            .joins = sqlite_rows_int(&rows, 4),
+            .before = sqlite_rows_int(&rows, 4),
             .number = sqlite_rows_int(&rows, 0),
         };
         if (sqlite_rows_int(&rows, 0) == user) /* the first row */

@@ -41,12 +41,24 @@ static bool begins_before(const struct queue_turn *a, const struct queue_turn *b
 int64_t queue_plans_before(const struct queue_turn *mine, int64_t place,
                            const struct queue_turn *other)
 {
-    int64_t rounds = mine->leased + mine->joins + place - other->leased - other->joins;
+    int64_t rounds = mine->leased + mine->before + place - other->leased - other->before;
     if (rounds < 0)
         return 0;
     if (rounds >= other->plans)
         return other->plans;
     return rounds + begins_before(other, mine);
+}
+
+int64_t queue_turn_number(enum part_kind kind, bool is_first)
+{
+    if (kind == PART_JOIN)
+        return QUEUE_TURN_JOIN;
+    return kind == PART_PLAN || is_first ? QUEUE_TURN_FIRST : QUEUE_TURN_OTHER;
+}
+
+int64_t queue_turn_asked(int64_t least)
+{
+    return (least < QUEUE_TURN_JOIN ? least : QUEUE_TURN_JOIN) - 1;
 }
 
 int64_t queue_first_fence(const struct job *job)

@@ -17,6 +17,19 @@ enum queue_outcome {
     QUEUE_BURIED = 5, /* its worker gave it up */
 };
 
+/* The order of one user's parts that wait; of equal ones the lower index, then the older job comes
+ * first. Stores keep the numbers. A part that was asked for stands before QUEUE_TURN_JOIN and
+ * before whatever was asked for earlier. */
+enum queue_turn_number {
+    QUEUE_TURN_JOIN = -1,
+    QUEUE_TURN_FIRST = 0,     /* plans and first parts */
+    QUEUE_TURN_FOLLOWING = 1, /* behind one that was asked for */
+    QUEUE_TURN_OTHER = 2,
+};
+int64_t queue_turn_number(enum part_kind kind, bool is_first);
+/* For a part that is asked for, where `least` is the least of its user's that wait. */
+int64_t queue_turn_asked(int64_t least);
+
 /* Sums over a job's parts. Seconds are of CONVERT parts' weights. */
 struct queue_sums {
     enum queue_outcome outcome;
@@ -33,7 +46,7 @@ void queue_sums_tell(const struct queue_sums *sums, struct job_live *live);
 /* A user with plans waiting, as far as turns go. */
 struct queue_turn {
     int64_t leased; /* parts */
-    int64_t joins;  /* that wait: they come before the user's plans */
+    int64_t before; /* parts that come before the user's plans: joins, and what was asked for */
     int64_t served; /* the number of the last time; 0 never */
     int64_t number; /* in the order of coming: decides between two who were never served */
     int64_t plans;  /* how many wait */
@@ -41,7 +54,7 @@ struct queue_turn {
 
 /* How many of `other`'s waiting plans would be given out before the one that has `place` plans of
  * `mine` before it. Each round gives one part to each user with the fewest, so that plan comes in
- * round leased + joins + place, in which those who have just come to it go after those who began
+ * round leased + before + place, in which those who have just come to it go after those who began
  * with it. */
 int64_t queue_plans_before(const struct queue_turn *mine, int64_t place,
                            const struct queue_turn *other);

@@ -8,9 +8,10 @@
  * it stays known, with its parts, until `forget`.
  *
  * Whose part comes next: users take turns (the one with the fewest leased parts, then the one
- * served longest ago); of one user's parts, joins come first, since each of them ends a job, then
- * plans and first parts, then lower indexes, then older jobs. A part whose lease expired waits
- * again, one attempt more. */
+ * served longest ago); of one user's parts, those that were asked for by `prefer` come first, the
+ * latest of them before the others, then joins, since each of them ends a job, then plans and first
+ * parts, then what follows on a preferred part, then lower indexes, then older jobs. A part whose
+ * lease expired waits again, one attempt more. */
 #ifndef JOB_QUEUE_H
 #define JOB_QUEUE_H
 
@@ -83,6 +84,11 @@ struct job_queue_ops {
     /* By anybody; a job that is not known is no error. */
     enum es_code (*cancel)(struct job_queue *queue, const char *job_id, struct es_err *reterr);
     enum es_code (*forget)(struct job_queue *queue, const char *job_id, struct es_err *reterr);
+    /* Somebody waits for this CONVERT part, and is going to want those behind it: it is its user's
+     * next one, and the job's parts with greater indexes come before those with lesser ones.
+     * Nothing for a part that is done or not known. */
+    enum es_code (*prefer)(struct job_queue *queue, const char *job_id, int part_index,
+                           struct es_err *reterr);
 
     enum es_code (*live)(struct job_queue *queue, const char *job_id, struct es_arena *arena,
                          struct job_live *ret_live, struct es_err *reterr);

@@ -95,6 +95,12 @@ static enum es_code faulty_forget(struct job_queue *queue, const char *job_id,
     FAULTY_CALL(wrapper_of(queue), forget, job_id, reterr);
 }
 
+static enum es_code faulty_prefer(struct job_queue *queue, const char *job_id, int part_index,
+                                  struct es_err *reterr)
+{
+    FAULTY_CALL(wrapper_of(queue), prefer, job_id, part_index, reterr);
+}
+
 static enum es_code faulty_live(struct job_queue *queue, const char *job_id, struct es_arena *arena,
                                 struct job_live *ret_live, struct es_err *reterr)
 {
@@ -168,6 +174,7 @@ static const struct job_queue_ops faulty_ops = {
     .bury = faulty_bury,
     .cancel = faulty_cancel,
     .forget = faulty_forget,
+    .prefer = faulty_prefer,
     .live = faulty_live,
     .parts = faulty_parts,
     .length = faulty_length,

@@ -173,6 +173,92 @@ static void a_join_comes_before_all_else_of_its_user(void **state)
     assert_int_equal(lease->part.kind, PART_PLAN);
 }
 
+static void assert_next(struct fixture *f, const struct job *job, int index)
+{
+    struct lease *lease = take(f);
+    assert_string_equal(lease->part.job_id, job->id);
+    assert_int_equal(lease->part.index, index);
+}
+
+static void a_preferred_part_is_next_and_those_behind_it_follow(void **state)
+{
+    struct fixture *f = *state;
+    struct job old = push_planned(f, f->ana, 8, 2), young = make_job(f->ana);
+    CALL(push, &young);
+    plan(f, take(f), 3, 1);
+    CALL(prefer, old.id, 6);
+    assert_next(f, &old, 6); /* before first parts and plans, also of other jobs */
+    assert_next(f, &old, 1);
+    assert_next(f, &young, 1);
+    assert_next(f, &old, 2);
+    assert_next(f, &old, 7); /* before the lesser indexes of any job */
+    assert_next(f, &old, 8);
+    assert_next(f, &young, 2);
+    assert_next(f, &old, 3);
+    assert_next(f, &young, 3);
+    assert_next(f, &old, 4);
+    assert_next(f, &old, 5);
+    assert_nothing_waits(f);
+}
+
+static void the_latest_preferred_part_goes_first_and_the_earlier_ones_next(void **state)
+{
+    struct fixture *f = *state;
+    struct job job = push_planned(f, f->ana, 9, 1);
+    CALL(prefer, job.id, 4);
+    CALL(prefer, job.id, 8);
+    CALL(prefer, job.id, 6);
+    CALL(prefer, job.id, 6);
+    int order[] = { 6, 8, 4, 1, 7, 9, 2, 3, 5 };
+    for (size_t i = 0; i < COUNT_OF(order); i++)
+        assert_next(f, &job, order[i]);
+}
+
+static void a_preferred_part_goes_before_a_join(void **state)
+{
+    struct fixture *f = *state;
+    struct job job = push_planned(f, f->ana, 3, 0), ended = make_job(f->ana);
+    CALL(push, &ended);
+    plan(f, take(f), 0, 0); /* its join waits at once */
+    CALL(prefer, job.id, 2);
+    assert_next(f, &job, 2);
+    assert_next(f, &ended, 1);
+    assert_next(f, &job, 3);
+}
+
+static void preferring_takes_no_turn_from_other_users(void **state)
+{
+    struct fixture *f = *state;
+    struct job anas = push_planned(f, f->ana, 9, 0);
+    struct job bens = push_planned(f, f->ben, 9, 0);
+    for (int i = 9; i > 6; i--) {
+        CALL(prefer, bens.id, i);
+        assert_next(f, &anas, 10 - i);
+        assert_next(f, &bens, i);
+    }
+}
+
+static void preferring_what_is_done_or_unknown_is_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct job job = push_planned(f, f->ana, 4, 0), other = make_job(f->ana);
+    CALL(finish, take(f), NULL, NULL, 0);
+    CALL(prefer, job.id, 1);
+    CALL(prefer, job.id, 0);
+    CALL(prefer, job.id, 5); /* the join */
+    CALL(prefer, job.id, 77);
+    CALL(prefer, other.id, 1);
+    struct lease *second = take(f);
+    assert_int_equal(second->part.index, 2);
+    CALL(prefer, job.id, 2); /* at work already; what follows on it does */
+    CALL(release, second);
+    for (int index = 2; index <= 4; index++)
+        assert_next(f, &job, index);
+    CALL(cancel, job.id);
+    CALL(prefer, job.id, 3);
+    assert_nothing_waits(f);
+}
+
 static void fences_grow_with_every_lease_of_a_job(void **state)
 {
     struct fixture *f = *state;
@@ -396,6 +482,11 @@ int main(void)
         TEST(with_as_many_parts_the_one_served_longest_ago_comes_next),
         TEST(of_one_users_parts_plans_and_first_parts_come_first),
         TEST(a_join_comes_before_all_else_of_its_user),
+        TEST(a_preferred_part_is_next_and_those_behind_it_follow),
+        TEST(the_latest_preferred_part_goes_first_and_the_earlier_ones_next),
+        TEST(a_preferred_part_goes_before_a_join),
+        TEST(preferring_takes_no_turn_from_other_users),
+        TEST(preferring_what_is_done_or_unknown_is_nothing),
         TEST(fences_grow_with_every_lease_of_a_job),
         TEST(an_expired_part_goes_to_another_and_the_old_holder_is_refused),
         TEST(an_expired_part_that_nobody_took_is_still_its_holders),

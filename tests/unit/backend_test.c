@@ -135,7 +135,7 @@ static void places_before_a_plan_are_those_of_the_game(void **state)
             users[i] = (struct queue_turn){ .leased = seed & 3,
                                             .served = (seed >> 2 & 1) * (i + 1),
                                             .number = i + 1,
-                                            .joins = seed >> 4 & 1,
+                                            .before = seed >> 4 & 1,
                                             .plans = 1 + (seed >> 3 & 1) * 3 };
         struct queue_turn left[3];
         int64_t given[3] = { 0 }, served = 100;
@@ -153,8 +153,8 @@ static void places_before_a_plan_are_those_of_the_game(void **state)
                 break;
             left[best].leased++;
             left[best].served = ++served;
-            if (left[best].joins > 0) {
-                left[best].joins--;
+            if (left[best].before > 0) {
+                left[best].before--;
                 position--;
                 continue;
             }

@@ -97,7 +97,7 @@ CREATE TABLE queue_part (
     user INTEGER NOT NULL,
     kind INTEGER NOT NULL,
     state INTEGER NOT NULL,
-    turn INTEGER NOT NULL,            -- -1: joins; 0: plans and first parts; 1: the others
+    turn INTEGER NOT NULL,            -- enum queue_turn_number: the least comes next
     is_first INTEGER NOT NULL,
     weight_seconds REAL NOT NULL,
     seconds_done REAL NOT NULL,       -- never goes back, so that progress does not
