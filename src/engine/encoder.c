@@ -7,11 +7,12 @@
 
 #include "engine/av_error.h"
 
-static void set_video(AVCodecContext *codec, const struct part_spec *spec, AVDictionary **options)
+static void set_video(AVCodecContext *codec, const struct part_spec *spec,
+                      const struct rendition_spec *rendition, AVDictionary **options)
 {
     const struct video_spec *video = &spec->video;
-    codec->width = video->width;
-    codec->height = video->height;
+    codec->width = rendition->width;
+    codec->height = rendition->height;
     codec->pix_fmt = AV_PIX_FMT_YUV420P;
     codec->time_base = spec->time_base;
     codec->framerate = video->frame_rate;
@@ -22,8 +23,10 @@ static void set_video(AVCodecContext *codec, const struct part_spec *spec, AVDic
     codec->colorspace = (enum AVColorSpace)video->color_space;
     codec->thread_count = 1; /* a part is one core's; and the same bytes come out every time */
     codec->flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
+    codec->rc_max_rate = rendition->rate_kbps_max * INT64_C(1000);
+    codec->rc_buffer_size = rendition->rate_kbps_max * 1000;
     av_dict_set(options, "preset", "veryfast", 0);
-    av_dict_set_int(options, "crf", video->crf, 0);
+    av_dict_set_int(options, "crf", rendition->crf, 0);
     av_dict_set(options, "forced-idr", "1", 0);
     /* x264's AVX-512 code for the lookahead reads memory that nobody has written: at some sizes
      * the same frames then give other bytes each time. Its AVX2 code does not. */
@@ -44,47 +47,57 @@ static int set_audio(AVCodecContext *codec, const struct part_spec *spec)
     return av_channel_layout_from_string(&codec->ch_layout, audio->layout);
 }
 
-static const char *encoder_name(const struct part_spec *spec)
+static enum es_code begin(const char *codec_name, packet_taker *take, void *context,
+                          struct encoder **ret_encoder, struct es_err *reterr)
 {
-    if (spec->is_video)
-        return "libx264";
-    return spec->target == JOB_MP3 ? "libmp3lame" : "aac";
-}
-
-static enum es_code open_codec(struct encoder *encoder, const struct part_spec *spec,
-                               enum AVSampleFormat sample_format, struct es_err *reterr)
-{
-    const AVCodec *codec = avcodec_find_encoder_by_name(encoder_name(spec));
+    const AVCodec *codec = avcodec_find_encoder_by_name(codec_name);
     if (!codec)
-        return es_fail(reterr, ES_IO, "libav lacks the encoder '%s'", encoder_name(spec));
+        return es_fail(reterr, ES_IO, "libav lacks the encoder '%s'", codec_name);
+    struct encoder *encoder = es_malloc(sizeof(*encoder));
+    encoder->take = take;
+    encoder->context = context;
+    encoder->packet = packet_new();
     encoder->codec = avcodec_alloc_context3(codec);
     if (!encoder->codec)
         abort();
-    AVDictionary *options = NULL;
-    int status = 0;
-    encoder->codec->sample_fmt = sample_format;
-    if (spec->is_video)
-        set_video(encoder->codec, spec, &options);
-    else
-        status = set_audio(encoder->codec, spec);
-    if (status >= 0)
-        status = avcodec_open2(encoder->codec, codec, &options);
-    av_dict_free(&options);
-    return status < 0 ? av_fail(reterr, status, "opening the encoder '%s'", codec->name) : ES_OK;
+    *ret_encoder = encoder;
+    return ES_OK;
 }
 
 enum es_code encoder_open(const struct part_spec *spec, enum AVSampleFormat sample_format,
                           packet_taker *take, void *context, struct encoder **ret_encoder,
                           struct es_err *reterr)
 {
-    es_auto(encoder) encoder = es_malloc(sizeof(*encoder));
-    encoder->take = take;
-    encoder->context = context;
-    encoder->packet = packet_new();
-    enum es_code code = open_codec(encoder, spec, sample_format, reterr);
-    if (code == ES_OK)
-        *ret_encoder = es_take(encoder);
-    return code;
+    es_auto(encoder) encoder = NULL;
+    enum es_code code =
+        begin(spec->target == JOB_MP3 ? "libmp3lame" : "aac", take, context, &encoder, reterr);
+    if (code != ES_OK)
+        return code;
+    encoder->codec->sample_fmt = sample_format;
+    int status = set_audio(encoder->codec, spec);
+    if (status >= 0)
+        status = avcodec_open2(encoder->codec, NULL, NULL);
+    if (status < 0)
+        return av_fail(reterr, status, "opening the sound's encoder");
+    *ret_encoder = es_take(encoder);
+    return ES_OK;
+}
+
+enum es_code encoder_open_video(const struct part_spec *spec, size_t rendition, packet_taker *take,
+                                void *context, struct encoder **ret_encoder, struct es_err *reterr)
+{
+    es_auto(encoder) encoder = NULL;
+    enum es_code code = begin("libx264", take, context, &encoder, reterr);
+    if (code != ES_OK)
+        return code;
+    AVDictionary *options = NULL;
+    set_video(encoder->codec, spec, &spec->video.renditions[rendition], &options);
+    int status = avcodec_open2(encoder->codec, NULL, &options);
+    av_dict_free(&options);
+    if (status < 0)
+        return av_fail(reterr, status, "opening the picture's encoder");
+    *ret_encoder = es_take(encoder);
+    return ES_OK;
 }
 
 void encoder_close(struct encoder *encoder)

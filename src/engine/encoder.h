@@ -17,12 +17,16 @@ struct encoder {
     AVPacket *packet;
 };
 
-/* Video: x264, the spec's time base. Audio: AAC, or LAME for mp3, 1 / sample rate. ES_MEDIA where
- * the encoder refuses the settings. `sample_format` is that of the frames (LAME takes several).
- * `take` may be NULL for one that only shows its header. */
+/* AAC, or LAME for mp3; the time base is 1 / sample rate. ES_MEDIA where the encoder refuses the
+ * settings. `sample_format` is that of the frames (LAME takes several). `take` may be NULL for one
+ * that only shows its header. */
 ES_CHECK enum es_code encoder_open(const struct part_spec *spec, enum AVSampleFormat sample_format,
                                    packet_taker *take, void *context, struct encoder **ret_encoder,
                                    struct es_err *reterr);
+/* The same for the picture, in one of the spec's renditions: x264, in the spec's time base. */
+ES_CHECK enum es_code encoder_open_video(const struct part_spec *spec, size_t rendition,
+                                         packet_taker *take, void *context,
+                                         struct encoder **ret_encoder, struct es_err *reterr);
 void encoder_close(struct encoder *encoder);
 ES_DEFINE_AUTO(encoder, encoder_close);
 

@@ -23,7 +23,9 @@ static void preload_encoder(const struct part_spec *spec, enum AVSampleFormat fo
 {
     es_auto(encoder) encoder = NULL;
     struct es_err err;
-    if (encoder_open(spec, format, NULL, NULL, &encoder, &err) != ES_OK)
+    enum es_code code = spec->is_video ? encoder_open_video(spec, 0, NULL, NULL, &encoder, &err)
+                                       : encoder_open(spec, format, NULL, NULL, &encoder, &err);
+    if (code != ES_OK)
         return; /* whoever needs it will hear why */
 }
 
@@ -49,10 +51,8 @@ void engine_preload(void)
         .is_video = true,
         .target = JOB_MP4,
         .time_base = { 1, 25 },
-        .video = { .width = 64,
-                   .height = 64,
+        .video = { .renditions = { { .width = 64, .height = 64, .crf = 23 } },
                    .frame_rate = { 25, 1 },
-                   .crf = 23,
                    .pixel_aspect = { 1, 1 } },
     };
     struct part_spec audio = {

@@ -55,14 +55,15 @@ static void video_chain(const struct frame_filter *filter, const AVFrame *frame,
     static const char *const turns[] = { "", "transpose=clock,", "hflip,vflip,",
                                          "transpose=cclock," };
     const struct video_spec *video = &filter->spec->video;
+    const struct rendition_spec *largest = &video->renditions[0];
     int turn = stream_quarter_turns(filter->stream);
     int width = turn % 2 ? frame->height : frame->width;
     int height = turn % 2 ? frame->width : frame->height;
     /* An odd row or column is cut off rather than blended into all the others. */
-    bool is_cropped = (width & ~1) == video->width && (height & ~1) == video->height;
+    bool is_cropped = (width & ~1) == largest->width && (height & ~1) == largest->height;
     snprintf(ret_chain, size, "%s%s=%d:%d%s,format=yuv420p,setsar=%d/%d", turns[turn],
-             is_cropped ? "crop" : "scale", video->width, video->height, is_cropped ? ":0:0" : "",
-             video->pixel_aspect.num, video->pixel_aspect.den);
+             is_cropped ? "crop" : "scale", largest->width, largest->height,
+             is_cropped ? ":0:0" : "", video->pixel_aspect.num, video->pixel_aspect.den);
 }
 
 static void audio_chain(const struct frame_filter *filter, char *ret_chain, size_t size)

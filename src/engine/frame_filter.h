@@ -1,5 +1,5 @@
-/* Frames as the source has them -> frames as the encoder wants them: turned upright, scaled,
- * resampled, mixed. Follows a source whose size or rate changes on the way. */
+/* Frames as the source has them -> frames as the (largest) encoder wants them: turned upright,
+ * scaled, resampled, mixed. Follows a source whose size or rate changes on the way. */
 #ifndef FRAME_FILTER_H
 #define FRAME_FILTER_H
 

@@ -38,16 +38,17 @@ static void set_geometry(const struct planner *planner, struct video_spec *video
     else if (is_turned)
         aspect = av_inv_q(aspect);
     av_reduce(&video->pixel_aspect.num, &video->pixel_aspect.den, aspect.num, aspect.den, 65535);
-    video->width = width & ~1;
-    video->height = height & ~1;
+    struct rendition_spec *rendition = &video->renditions[0];
+    rendition->width = width & ~1;
+    rendition->height = height & ~1;
     if (planner->options.height > 0 && planner->options.height < height) {
-        video->height = even(planner->options.height);
-        video->width = even((double)width * video->height / height);
+        rendition->height = even(planner->options.height);
+        rendition->width = even((double)width * rendition->height / height);
     }
+    rendition->crf = planner->options.crf ? planner->options.crf : DEFAULT_CRF;
     AVRational rate = av_guess_frame_rate(format, stream, NULL);
     double fps = rate.den > 0 ? av_q2d(rate) : 0;
     video->frame_rate = fps >= 0.5 && fps <= 1000 ? rate : (AVRational){ RATE_UNKNOWN_FPS, 1 };
-    video->crf = planner->options.crf ? planner->options.crf : DEFAULT_CRF;
 }
 
 static enum es_code take_colors(void *context, AVFrame *frame, struct es_err *reterr)
@@ -70,8 +71,8 @@ static const struct hls_track *plan_track(const struct planner *planner,
         .name = "video",
         .kind = HLS_VIDEO,
         .codecs = encoder_codecs(encoder, planner->arena),
-        .width = video->width,
-        .height = video->height,
+        .width = video->renditions[0].width,
+        .height = video->renditions[0].height,
         .frame_rate = av_q2d(video->frame_rate),
     };
     return track;
@@ -91,10 +92,10 @@ static enum es_code try_encoder(const struct planner *planner, struct part_spec 
     frame_filter_release(&filter);
     es_auto(encoder) encoder = NULL;
     if (code == ES_OK)
-        code = encoder_open(spec, AV_SAMPLE_FMT_NONE, NULL, NULL, &encoder, reterr);
+        code = encoder_open_video(spec, 0, NULL, NULL, &encoder, reterr);
     if (code != ES_OK)
         return code;
-    spec->video.init_crc = encoder_header_crc(encoder);
+    spec->video.renditions[0].init_crc = encoder_header_crc(encoder);
     spec->tracks = plan_track(planner, &spec->video, encoder);
     spec->track_count = 1;
     return ES_OK;

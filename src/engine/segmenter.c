@@ -6,6 +6,7 @@
 
 #include "engine/av_error.h"
 #include "engine/compat.h"
+#include "engine/fragment.h"
 #include "engine/handles.h"
 #include "engine/output.h"
 
@@ -36,7 +37,7 @@ static enum es_code open_muxer(struct segmenter *segmenter, struct es_err *reter
     stream->time_base = settings->time_base;
     if (settings->spec->is_video) {
         stream->avg_frame_rate = settings->spec->video.frame_rate;
-        stream->sample_aspect_ratio = settings->spec->video.pixel_aspect;
+        stream->sample_aspect_ratio = settings->codec->sample_aspect_ratio;
     }
     AVDictionary *options = NULL;
     av_dict_set(&options, "movflags",
@@ -185,6 +186,7 @@ static enum es_code emit(struct segmenter *segmenter, double duration, struct es
     if (header < 0)
         return es_fail(reterr, ES_IO, "the muxer wrote no fragment");
     size_t size = segmenter->bytes.size;
+    int64_t key_bytes = 0;
     const char *name = NULL;
     enum es_code code = ES_OK;
     if (segmenter->object) {
@@ -194,8 +196,11 @@ static enum es_code emit(struct segmenter *segmenter, double duration, struct es
     } else {
         code = write_header_object(segmenter, (size_t)header, reterr);
         size -= (size_t)header;
+        if (settings->spec->is_video)
+            key_bytes =
+                fragment_first_sample_end((const uint8_t *)segmenter->bytes.bytes + header, size);
         name = es_printf(settings->arena, "%s-%05d-%05zu.m4s",
-                         settings->spec->is_video ? "video" : "audio", settings->spec->index,
+                         settings->spec->tracks[settings->track].name, settings->spec->index,
                          segmenter->segment_count + 1);
         if (code == ES_OK)
             code =
@@ -209,8 +214,13 @@ static enum es_code emit(struct segmenter *segmenter, double duration, struct es
         segmenter->segments = es_realloc(segmenter->segments, segmenter->segment_capacity *
                                                                   sizeof(*segmenter->segments));
     }
-    segmenter->segments[segmenter->segment_count++] =
-        (struct hls_segment){ name, settings->init_name, duration, (int64_t)size, 0 };
+    segmenter->segments[segmenter->segment_count++] = (struct hls_segment){
+        .name = name,
+        .init_name = settings->init_name,
+        .duration_seconds = duration,
+        .size_bytes = (int64_t)size,
+        .key_bytes = key_bytes,
+    };
     if (segmenter->object)
         segmenter->size_bytes += (int64_t)size;
     segmenter->duration_seconds += duration;

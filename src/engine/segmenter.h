@@ -19,6 +19,7 @@ struct segmenter_settings {
     const AVCodecParameters *codec; /* of the track; need not outlive segmenter_open */
     AVRational time_base;           /* of the packets */
     const struct part_spec *spec;
+    size_t track; /* which of the spec's tracks */
     struct es_arena *arena;
     const char *init_name;   /* segments: the object of the header */
     bool is_init_written;    /* segments: this part writes it */

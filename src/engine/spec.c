@@ -8,7 +8,7 @@
 #include "model/hls_json.h"
 #include "wire/json.h"
 
-#define SPEC_VERSION 3
+#define SPEC_VERSION 4
 
 static json_t *rational_json(AVRational value)
 {
@@ -65,23 +65,57 @@ static void tags_member(const json_t *object, struct es_arena *arena,
     *ret_count = kept;
 }
 
-static json_t *video_json(const struct video_spec *video)
+static json_t *renditions_json(const struct rendition_spec *renditions, size_t count)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < count; i++) {
+        json_t *object = json_object();
+        json_put(object, "width", json_integer(renditions[i].width));
+        json_put(object, "height", json_integer(renditions[i].height));
+        json_put(object, "crf", json_integer(renditions[i].crf));
+        json_put(object, "rate_kbps_max", json_integer(renditions[i].rate_kbps_max));
+        json_put(object, "init_crc", json_integer(renditions[i].init_crc));
+        json_array_append_new(array, object);
+    }
+    return array;
+}
+
+static bool rendition_read(const json_t *object, struct rendition_spec *ret_rendition)
+{
+    struct rendition_spec *rendition = ret_rendition;
+    rendition->init_crc = (uint32_t)json_member_integer(object, "init_crc", 0);
+    return int_member(object, "width", 2, DIMENSION_MAX, &rendition->width) &&
+           int_member(object, "height", 2, DIMENSION_MAX, &rendition->height) &&
+           (int64_t)rendition->width * rendition->height <= PIXELS_MAX &&
+           int_member(object, "crf", 1, 51, &rendition->crf) &&
+           int_member(object, "rate_kbps_max", 0, 1000000, &rendition->rate_kbps_max);
+}
+
+static bool renditions_read(const json_t *array, struct rendition_spec *ret_renditions,
+                            size_t count)
+{
+    if (json_array_size(array) != count || count > RENDITIONS_MAX)
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (!rendition_read(json_array_get(array, i), &ret_renditions[i]))
+            return false;
+    return true;
+}
+
+static json_t *video_json(const struct video_spec *video, size_t rendition_count)
 {
     json_t *object = json_object();
-    json_put(object, "width", json_integer(video->width));
-    json_put(object, "height", json_integer(video->height));
+    json_put(object, "renditions", renditions_json(video->renditions, rendition_count));
     json_put(object, "pixel_aspect", rational_json(video->pixel_aspect));
     json_put(object, "frame_rate", rational_json(video->frame_rate));
-    json_put(object, "crf", json_integer(video->crf));
     json_put(object, "color",
              json_pack("[iiii]", video->color_range, video->color_primaries, video->color_transfer,
                        video->color_space));
     json_put(object, "segment_ticks", json_integer(video->segment_ticks));
-    json_put(object, "init_crc", json_integer(video->init_crc));
     return object;
 }
 
-static bool video_read(const json_t *object, struct video_spec *ret_video)
+static bool video_read(const json_t *object, size_t rendition_count, struct video_spec *ret_video)
 {
     struct video_spec *video = ret_video;
     int *const colors[] = { &video->color_range, &video->color_primaries, &video->color_transfer,
@@ -93,13 +127,11 @@ static bool video_read(const json_t *object, struct video_spec *ret_video)
         *colors[i] = (int)value;
     }
     video->segment_ticks = json_member_integer(object, "segment_ticks", 0);
-    video->init_crc = (uint32_t)json_member_integer(object, "init_crc", 0);
-    return int_member(object, "width", 2, DIMENSION_MAX, &video->width) &&
-           int_member(object, "height", 2, DIMENSION_MAX, &video->height) &&
-           (int64_t)video->width * video->height <= PIXELS_MAX &&
+    return renditions_read(json_object_get(object, "renditions"), video->renditions,
+                           rendition_count) &&
            rational_member(object, "pixel_aspect", true, &video->pixel_aspect) &&
            rational_member(object, "frame_rate", false, &video->frame_rate) &&
-           int_member(object, "crf", 1, 51, &video->crf) && video->segment_ticks > 0;
+           video->segment_ticks > 0;
 }
 
 static json_t *audio_json(const struct audio_spec *audio)
@@ -153,7 +185,7 @@ const char *part_spec_write(const struct part_spec *spec, struct es_arena *arena
     if (spec->tag_count)
         json_put(object, "tags", tags_json(spec->tags, spec->tag_count));
     if (spec->is_video)
-        json_put(object, "video", video_json(&spec->video));
+        json_put(object, "video", video_json(&spec->video, spec->track_count));
     else
         json_put(object, "audio", audio_json(&spec->audio));
     return json_text(object, arena);
@@ -205,7 +237,8 @@ enum es_code part_spec_read(const char *text, struct es_arena *arena, struct par
     if (!rational_member(object, "time_base", false, &spec.time_base))
         return fail_spec(reterr, "time_base");
     tags_member(object, arena, &spec.tags, &spec.tag_count);
-    if (spec.is_video && !video_read(json_object_get(object, "video"), &spec.video))
+    if (spec.is_video &&
+        !video_read(json_object_get(object, "video"), spec.track_count, &spec.video))
         return fail_spec(reterr, "video");
     if (!spec.is_video && !audio_read(json_object_get(object, "audio"), arena, &spec.audio))
         return fail_spec(reterr, "audio");

@@ -12,15 +12,23 @@
 #include "model/job.h"
 #include "model/media.h"
 
+#define RENDITIONS_MAX 6
+
+/* One size that the picture is made in, of the track of the same place in the list. */
+struct rendition_spec {
+    int width, height; /* even */
+    int crf;
+    int rate_kbps_max; /* that the decoder's buffer fills with, of a second's worth; 0: any */
+    uint32_t init_crc; /* of the encoder's header that all parts are expected to share */
+};
+
 /* Times are in the stream's time base and absolute, as the source has them. */
 struct video_spec {
-    int width, height; /* of the output, even */
+    struct rendition_spec renditions[RENDITIONS_MAX]; /* from large to small, as many as tracks */
     AVRational pixel_aspect;
     AVRational frame_rate;
-    int crf;
     int color_range, color_primaries, color_transfer, color_space; /* libav's numbers */
     int64_t segment_ticks; /* a segment's length; the job's first part begins with shorter ones */
-    uint32_t init_crc;     /* of the encoder's header that all parts are expected to share */
 };
 
 struct audio_spec {

@@ -143,7 +143,7 @@ static enum es_code open_segmenter(struct video_part *part, const struct engine_
     const struct part_spec *spec = part->spec;
     int64_t frame_ticks =
         av_rescale_q_rnd(1, av_inv_q(spec->video.frame_rate), spec->time_base, AV_ROUND_UP);
-    bool is_shared = encoder_header_crc(part->encoder) == spec->video.init_crc;
+    bool is_shared = encoder_header_crc(part->encoder) == spec->video.renditions[0].init_crc;
     es_auto(AVCodecParameters) codec = encoder_parameters(part->encoder);
     struct segmenter_settings settings = {
         .host = host,
@@ -176,7 +176,7 @@ static enum es_code open_part(struct video_part *part, const struct engine_input
         code = decoder_start(part->decoder, spec->start, reterr);
     frame_filter_init(&part->filter, spec, part->decoder->stream, take_frame, part);
     if (code == ES_OK)
-        code = encoder_open(spec, AV_SAMPLE_FMT_NONE, take_packet, part, &part->encoder, reterr);
+        code = encoder_open_video(spec, 0, take_packet, part, &part->encoder, reterr);
     if (code == ES_OK)
         code = open_segmenter(part, host, reterr);
     int64_t second = av_rescale_q(1, (AVRational){ 1, 1 }, spec->time_base);
