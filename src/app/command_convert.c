@@ -114,14 +114,23 @@ enum {
     OPTION_BITRATE = 256,
     OPTION_QUALITY,
     OPTION_HEIGHT,
+    OPTION_COPY,
     OPTION_START,
     OPTION_END,
     OPTION_SLOTS
 };
 
+static bool read_copy(const char *text, struct job_options *options)
+{
+    options->copy = strcmp(text, "never") == 0 ? JOB_COPY_NEVER : JOB_COPY_AUTO;
+    return options->copy == JOB_COPY_NEVER || strcmp(text, "auto") == 0;
+}
+
 static bool read_option(int option, struct job_options *options, size_t *slots)
 {
     int64_t integer = 0;
+    if (option == OPTION_COPY)
+        return read_copy(optarg, options);
     if (option == OPTION_START)
         return es_text_to_double(optarg, &options->start_seconds);
     if (option == OPTION_END)
@@ -186,6 +195,7 @@ static int run(const struct command *command, int argc, char **argv)
         { "bitrate", required_argument, NULL, OPTION_BITRATE },
         { "quality", required_argument, NULL, OPTION_QUALITY },
         { "height", required_argument, NULL, OPTION_HEIGHT },
+        { "copy", required_argument, NULL, OPTION_COPY },
         { "start", required_argument, NULL, OPTION_START },
         { "end", required_argument, NULL, OPTION_END },
         { "slots", required_argument, NULL, OPTION_SLOTS },
@@ -240,6 +250,7 @@ const struct command command_convert = {
             "  --bitrate N   audio, kb/s: 32 to 320 (192 for MP3, else 128)\n"
             "  --quality N   video, CRF: 1 to 51, less is better (23)\n"
             "  --height N    video, pixels: 144 to 2160, never enlarged\n"
+            "  --copy WHEN   auto, or never: encode what could be copied as well\n"
             "  --start S     begin at so many seconds\n"
             "  --end S       end at so many seconds\n"
             "  --slots N     parts at once (one a core)\n"
