@@ -98,6 +98,14 @@ static enum es_code remove_all(struct blob_store *store, const char *prefix, str
     return beneath(store)->ops->remove_all(beneath(store), prefix, reterr);
 }
 
+static enum es_code copy(struct blob_store *store, const char *from, const char *to,
+                         const char *const *names, size_t count, int64_t *ret_size_bytes,
+                         struct es_err *reterr)
+{
+    return beneath(store)->ops->copy(beneath(store), from, to, names, count, ret_size_bytes,
+                                     reterr);
+}
+
 static enum es_code list(struct blob_store *store, const char *prefix, const char *after,
                          size_t limit, struct es_arena *arena, const char ***ret_keys,
                          size_t *ret_count, struct es_err *reterr)
@@ -115,6 +123,7 @@ static const struct blob_store_ops ops = {
     .stat = stat_blob,
     .remove = remove_blob,
     .remove_all = remove_all,
+    .copy = copy,
     .list = list,
 };
 

@@ -1,5 +1,5 @@
-/* Opening, reading, and removing one object. Writing has a file of its own, and so have whole
- * trees. */
+/* Opening, reading, and removing one object. Writing and copying have files of their own,
+ * and so have whole trees. */
 #include "backend/blob_store_fs.h"
 
 #include <errno.h>
@@ -226,6 +226,7 @@ static const struct blob_store_ops fs_ops = {
     .stat = store_stat,
     .remove = store_remove,
     .remove_all = fs_remove_all,
+    .copy = fs_copy,
     .list = fs_list,
 };
 

@@ -9,6 +9,9 @@
 #include "port/blob_store.h"
 
 #define FS_TEMP_FOLDER "~tmp"
+/* How often a folder may vanish between its making and the first file in it: others remove empty
+ * ones. */
+#define FS_TRIES_MAX   100
 
 struct blob_store_fs {
     struct blob_store base;
@@ -35,6 +38,9 @@ void fs_info(const struct stat *status, struct blob_info *ret_info);
 ES_CHECK enum es_code fs_clean_temp(struct blob_store_fs *fs, struct es_err *reterr);
 
 enum es_code fs_remove_all(struct blob_store *store, const char *prefix, struct es_err *reterr);
+enum es_code fs_copy(struct blob_store *store, const char *from, const char *to,
+                     const char *const *names, size_t count, int64_t *ret_size_bytes,
+                     struct es_err *reterr);
 enum es_code fs_list(struct blob_store *store, const char *prefix, const char *after, size_t limit,
                      struct es_arena *arena, const char ***ret_keys, size_t *ret_count,
                      struct es_err *reterr);

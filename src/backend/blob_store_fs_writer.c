@@ -12,10 +12,6 @@
 #include "backend/blob_store_fs_private.h"
 #include "base/es_id.h"
 
-/* How often a folder may vanish between its making and the rename into it: others remove empty
- * ones. */
-#define RENAME_TRIES_MAX 100
-
 struct fs_writer {
     struct blob_writer base;
     struct blob_store_fs *fs;
@@ -92,7 +88,7 @@ static enum es_code try_rename(struct fs_writer *writer, struct es_err *reterr)
 
 static enum es_code rename_into_place(struct fs_writer *writer, struct es_err *reterr)
 {
-    for (int tries = 0; tries < RENAME_TRIES_MAX; tries++) {
+    for (int tries = 0; tries < FS_TRIES_MAX; tries++) {
         enum es_code code = try_rename(writer, reterr);
         if (code != ES_NOT_FOUND)
             return code;

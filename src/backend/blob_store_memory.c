@@ -84,6 +84,26 @@ static void remove_range(struct blob_store_memory *memory, size_t from, size_t t
     memory->count -= to - from;
 }
 
+/* Takes over one reference to `body`. */
+static void put(struct blob_store_memory *memory, const char *key, struct body *body)
+{
+    struct entry *entry = find(memory, key);
+    if (entry) {
+        body_release(entry->body);
+        entry->body = body;
+        return;
+    }
+    if (memory->count == memory->capacity) {
+        memory->capacity = memory->capacity ? 2 * memory->capacity : 64;
+        memory->entries = es_realloc(memory->entries, memory->capacity * sizeof(struct entry));
+    }
+    size_t position = lower_bound(memory, key);
+    memmove(memory->entries + position + 1, memory->entries + position,
+            (memory->count - position) * sizeof(struct entry));
+    memory->entries[position] = (struct entry){ es_strdup_heap(key), body };
+    memory->count++;
+}
+
 static enum es_code check_key(const char *key, struct es_err *reterr)
 {
     return blob_key_is_valid(key) ? ES_OK : es_fail(reterr, ES_INVALID, "'%s' is no key", key);
@@ -185,21 +205,7 @@ static enum es_code writer_commit(struct blob_writer *writer, struct blob_info *
         *ret_info = body->info;
 
     pthread_mutex_lock(&memory->lock);
-    struct entry *entry = find(memory, memory_writer->key);
-    if (entry) {
-        body_release(entry->body);
-        entry->body = body;
-    } else {
-        if (memory->count == memory->capacity) {
-            memory->capacity = memory->capacity ? 2 * memory->capacity : 64;
-            memory->entries = es_realloc(memory->entries, memory->capacity * sizeof(struct entry));
-        }
-        size_t position = lower_bound(memory, memory_writer->key);
-        memmove(memory->entries + position + 1, memory->entries + position,
-                (memory->count - position) * sizeof(struct entry));
-        memory->entries[position] = (struct entry){ es_take(memory_writer->key), body };
-        memory->count++;
-    }
+    put(memory, memory_writer->key, body);
     pthread_mutex_unlock(&memory->lock);
     writer_free(memory_writer);
     return ES_OK;
@@ -280,6 +286,33 @@ static enum es_code store_remove_all(struct blob_store *store, const char *prefi
     return ES_OK;
 }
 
+static enum es_code store_copy(struct blob_store *store, const char *from, const char *to,
+                               const char *const *names, size_t count, int64_t *ret_size_bytes,
+                               struct es_err *reterr)
+{
+    struct blob_store_memory *memory = (struct blob_store_memory *)store;
+    enum es_code code = blob_copy_check(from, to, names, count, reterr);
+    int64_t total = 0;
+    for (size_t i = 0; !code && i < count; i++) {
+        es_auto_arena arena = { 0 };
+        const char *key = es_printf(&arena, "%s%s", from, names[i]);
+        pthread_mutex_lock(&memory->lock);
+        struct entry *entry = find(memory, key);
+        if (entry) {
+            struct body *body = entry->body;
+            body->references++;
+            total += body->info.size_bytes;
+            put(memory, es_printf(&arena, "%s%s", to, names[i]), body);
+        }
+        pthread_mutex_unlock(&memory->lock);
+        if (!entry)
+            code = blob_missing(reterr, key);
+    }
+    if (code == ES_OK)
+        *ret_size_bytes = total;
+    return code;
+}
+
 static enum es_code store_list(struct blob_store *store, const char *prefix, const char *after,
                                size_t limit, struct es_arena *arena, const char ***ret_keys,
                                size_t *ret_count, struct es_err *reterr)
@@ -313,6 +346,7 @@ static const struct blob_store_ops memory_ops = {
     .stat = store_stat,
     .remove = store_remove,
     .remove_all = store_remove_all,
+    .copy = store_copy,
     .list = store_list,
 };
 

@@ -1,4 +1,4 @@
-/* What a key is, for every backend alike. */
+/* What a key is, and other rules that every backend keeps. */
 #include "port/blob_store.h"
 
 #include <string.h>
@@ -45,4 +45,17 @@ bool blob_prefix_is_valid(const char *prefix)
 {
     size_t size = strlen(prefix);
     return size > 0 && prefix[size - 1] == '/' && is_key(prefix, size - 1);
+}
+
+enum es_code blob_copy_check(const char *from, const char *to, const char *const *names,
+                             size_t count, struct es_err *reterr)
+{
+    if (!blob_prefix_is_valid(from) || !blob_prefix_is_valid(to))
+        return es_fail(reterr, ES_INVALID, "'%s' or '%s' is no prefix", from, to);
+    size_t longest = strlen(from) > strlen(to) ? strlen(from) : strlen(to);
+    for (size_t i = 0; i < count; i++)
+        if (!is_segment(names[i], strlen(names[i])) ||
+            longest + strlen(names[i]) > BLOB_KEY_BYTES_MAX)
+            return es_fail(reterr, ES_INVALID, "'%s' is no name", names[i]);
+    return ES_OK;
 }

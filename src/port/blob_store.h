@@ -73,6 +73,15 @@ struct blob_store_ops {
     /* Everything whose key begins with `prefix`, which ends in '/'; ES_INVALID for one that is
      * none. */
     enum es_code (*remove_all)(struct blob_store *store, const char *prefix, struct es_err *reterr);
+    /* Each object `from`NAME becomes `to`NAME too, for each of `names`, which have no '/'; the
+     * prefixes are as for remove_all. As cheaply as the store can: a link, a copy on the server.
+     * Each copy appears whole and lasting, in place of what had its key, and lives on its own from
+     * then on. *ret_size_bytes is their size in all. ES_NOT_FOUND blob_not_found where one is not
+     * there; on a failure some of the others may have appeared. ES_INVALID for names that are none.
+     */
+    enum es_code (*copy)(struct blob_store *store, const char *from, const char *to,
+                         const char *const *names, size_t count, int64_t *ret_size_bytes,
+                         struct es_err *reterr);
     /* Keys that begin with `prefix` and come after `after` (NULL: from the first), in byte order.
      */
     enum es_code (*list)(struct blob_store *store, const char *prefix, const char *after,
@@ -109,5 +118,9 @@ bool blob_key_is_valid(const char *key);
 
 /* A key that would be valid, and '/' after it: what `remove_all` takes. */
 bool blob_prefix_is_valid(const char *prefix);
+
+/* What every backend's `copy` refuses: ES_INVALID. */
+ES_CHECK enum es_code blob_copy_check(const char *from, const char *to, const char *const *names,
+                                      size_t count, struct es_err *reterr);
 
 #endif

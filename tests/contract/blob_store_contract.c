@@ -358,6 +358,102 @@ static void writing_beside_removing_goes_on(void **state)
     assert_int_equal(race.failed, 0);
 }
 
+static int64_t copy(struct fixture *f, const char *from, const char *to, const char *name)
+{
+    int64_t size = -1;
+    CALL(copy, from, to, &name, 1, &size);
+    return size;
+}
+
+static void a_copy_has_the_same_bytes_and_a_life_of_its_own(void **state)
+{
+    struct fixture *f = *state;
+    put(f, "c/m/one/output.mp3", "sound");
+    put(f, "c/m/one/cover.jpg", "picture");
+    put(f, "c/m/one/left", "left alone");
+    const char *const names[] = { "output.mp3", "cover.jpg" };
+    int64_t size;
+    CALL(copy, "c/m/one/", "c/m/two/", names, 2, &size);
+    assert_int_equal(size, 5 + 7);
+    assert_string_equal(list(f, "c/m/two/", NULL, 10), "c/m/two/cover.jpg c/m/two/output.mp3 ");
+    assert_string_equal(get(f, "c/m/two/output.mp3"), "sound");
+
+    put(f, "c/m/one/output.mp3", "another");
+    assert_string_equal(get(f, "c/m/two/output.mp3"), "sound");
+    CALL(remove_all, "c/m/one/");
+    assert_string_equal(get(f, "c/m/two/cover.jpg"), "picture");
+    put(f, "c/m/two/output.mp3", "new");
+    assert_int_equal(copy(f, "c/m/two/", "c/n/", "output.mp3"), 3);
+    CALL(remove, "c/m/two/output.mp3");
+    assert_string_equal(get(f, "c/n/output.mp3"), "new");
+    CALL(copy, "c/n/", "c/o/", NULL, 0, &size);
+    assert_int_equal(size, 0);
+}
+
+static void a_copy_takes_the_place_of_what_was_there(void **state)
+{
+    struct fixture *f = *state;
+    put(f, "a/x", "first");
+    put(f, "b/x", "other bytes");
+    assert_int_equal(copy(f, "a/", "b/", "x"), 5);
+    assert_string_equal(get(f, "b/x"), "first");
+    assert_int_equal(copy(f, "a/", "b/", "x"), 5); /* again */
+    assert_int_equal(copy(f, "a/", "a/", "x"), 5); /* onto itself */
+    assert_string_equal(get(f, "b/x"), "first");
+    assert_string_equal(list(f, "", NULL, 10), "a/x b/x ");
+}
+
+static void a_copy_of_what_is_not_there_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    put(f, "a/x", "x");
+    const char *const names[] = { "x", "y" };
+    int64_t size = -1;
+    assert_int_equal(ANSWER(copy, "a/", "b/", names, 2, &size), ES_NOT_FOUND);
+    assert_string_equal(f->err.word, "blob_not_found");
+    assert_int_equal(ANSWER(copy, "none/", "b/", names, 1, &size), ES_NOT_FOUND);
+    const char *const bad[] = { "", "..", "p/q", "~tmp", "a b" };
+    for (size_t i = 0; i < COUNT_OF(bad); i++)
+        assert_int_equal(ANSWER(copy, "a/", "b/", &bad[i], 1, &size), ES_INVALID);
+    assert_int_equal(ANSWER(copy, "a", "b/", names, 1, &size), ES_INVALID);
+    assert_int_equal(ANSWER(copy, "a/", "", names, 1, &size), ES_INVALID);
+    char *long_prefix = es_alloc(&f->arena, BLOB_KEY_BYTES_MAX + 2);
+    for (size_t i = 0; i < BLOB_KEY_BYTES_MAX; i++)
+        long_prefix[i] = i % 2 ? '/' : 'p';
+    assert_int_equal(ANSWER(copy, "a/", long_prefix, names, 1, &size), ES_INVALID);
+    assert_int_equal(size, -1);
+}
+
+struct copies {
+    struct fixture *f;
+    atomic_int done, others;
+};
+
+static void copy_or_remove(void *argument, size_t i)
+{
+    struct copies *copies = argument;
+    struct blob_store *store = copies->f->blobs;
+    const char *name = "x";
+    int64_t size;
+    for (int round = 0; round < 50; round++) {
+        enum es_code code =
+            i == 0 ? store->ops->remove_all(store, "to/deep/", NULL)
+                   : store->ops->copy(store, "from/", "to/deep/er/", &name, 1, &size, NULL);
+        atomic_fetch_add(code == ES_OK ? &copies->done : &copies->others, 1);
+    }
+}
+
+static void copying_beside_removing_goes_on(void **state)
+{
+    struct fixture *f = *state;
+    put(f, "from/x", "x");
+    struct copies copies = { .f = f };
+    contract_race(4, copy_or_remove, &copies);
+    assert_int_equal(copies.others, 0);
+    copy(f, "from/", "to/deep/er/", "x");
+    assert_string_equal(list(f, "", NULL, 10), "from/x to/deep/er/x ");
+}
+
 static void objects_are_there_after_opening_again(void **state)
 {
     struct fixture *f = *state;
@@ -386,6 +482,10 @@ int main(void)
         TEST(a_prefix_is_removed_with_all_below_it_and_nothing_beside_it),
         TEST(an_object_is_never_seen_torn),
         TEST(writing_beside_removing_goes_on),
+        TEST(a_copy_has_the_same_bytes_and_a_life_of_its_own),
+        TEST(a_copy_takes_the_place_of_what_was_there),
+        TEST(a_copy_of_what_is_not_there_is_refused),
+        TEST(copying_beside_removing_goes_on),
         TEST(objects_are_there_after_opening_again),
     };
     return contract_run(openers, tests);

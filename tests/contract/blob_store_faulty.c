@@ -141,6 +141,13 @@ static enum es_code faulty_remove_all(struct blob_store *store, const char *pref
     FAULTY_CALL(wrapper_of(store), remove_all, prefix, reterr);
 }
 
+static enum es_code faulty_copy(struct blob_store *store, const char *from, const char *to,
+                                const char *const *names, size_t count, int64_t *ret_size_bytes,
+                                struct es_err *reterr)
+{
+    FAULTY_CALL(wrapper_of(store), copy, from, to, names, count, ret_size_bytes, reterr);
+}
+
 static enum es_code faulty_list(struct blob_store *store, const char *prefix, const char *after,
                                 size_t limit, struct es_arena *arena, const char ***ret_keys,
                                 size_t *ret_count, struct es_err *reterr)
@@ -157,6 +164,7 @@ static const struct blob_store_ops faulty_ops = {
     .stat = faulty_stat,
     .remove = faulty_remove,
     .remove_all = faulty_remove_all,
+    .copy = faulty_copy,
     .list = faulty_list,
 };
 
