@@ -37,7 +37,7 @@ enum es_code job_record_apply(struct job *job, const struct job_change *change,
         job->output_size_bytes = 0;
         job->details = NULL;
     }
-    if (job->status == JOB_PROCESSING && !job->started_at_ms)
+    if ((job->status == JOB_PROCESSING || job->status == JOB_DONE) && !job->started_at_ms)
         job->started_at_ms = change->at_ms;
     if (job_status_is_final(job->status) && !job->finished_at_ms)
         job->finished_at_ms = change->at_ms;

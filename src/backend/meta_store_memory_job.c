@@ -78,6 +78,7 @@ static bool is_wanted(const struct job *job, const struct job_query *query)
 {
     return (!query->user_id || strcmp(job->user_id, query->user_id) == 0) &&
            (!query->media_id || strcmp(job->media_id, query->media_id) == 0) &&
+           (!query->content_key || strcmp(job->content_key, query->content_key) == 0) &&
            (!query->status || job->status == query->status) &&
            (!query->is_unfinished || !job_status_is_final(job->status));
 }

@@ -11,7 +11,7 @@
 #define JOB_COLUMNS                                                                                \
     "id, media_id, user_id, target, status, options, output_size_bytes, enqueued_at_ms,"           \
     " updated_at_ms, started_at_ms, finished_at_ms, attempts, fence, details, error_code, "        \
-    "error_word"
+    "error_word, content_key"
 
 static enum es_code job_missing(struct es_err *reterr, const char *id)
 {
@@ -38,6 +38,8 @@ static enum es_code read_job(const struct sqlite_rows *rows, struct es_arena *ar
     job.details = sqlite_rows_text(rows, 13, arena);
     job.error_code = es_code_from_name(sqlite_rows_text(rows, 14, &scratch));
     job.error_word = sqlite_rows_text(rows, 15, arena);
+    const char *content_key = sqlite_rows_text(rows, 16, &scratch);
+    snprintf(job.content_key, sizeof(job.content_key), "%s", content_key ? content_key : "");
     if (job_options_read(sqlite_rows_text(rows, 5, &scratch), &job.options, reterr))
         return es_fail(reterr, ES_IO, "job %s has options in the store that cannot be read",
                        job.id);
@@ -87,14 +89,15 @@ enum es_code sqlite_job_create(struct meta_store *store, const struct job *job,
     code = sqlite_tx_run(
         &tx,
         "INSERT INTO job (" JOB_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11,"
-        " ?12, ?13, ?14, ?15, ?16)",
+        " ?12, ?13, ?14, ?15, ?16, ?17)",
         SQL_VALUES(sql_text(job->id), sql_text(job->media_id), sql_text(job->user_id),
                    sql_text(job_target_name(job->target)), sql_text(job_status_name(job->status)),
                    sql_text(es_buf_text(&options)), sql_int(job->output_size_bytes),
                    sql_int(job->enqueued_at_ms), sql_int(job->updated_at_ms),
                    sql_int(job->started_at_ms), sql_int(job->finished_at_ms),
                    sql_int(job->attempts), sql_int(job->fence), sql_text(job->details),
-                   sql_text(es_code_name(job->error_code)), sql_text(job->error_word)),
+                   sql_text(es_code_name(job->error_code)), sql_text(job->error_word),
+                   sql_text(*job->content_key ? job->content_key : NULL)),
         NULL, reterr);
     if (code == ES_CONFLICT)
         return es_fail_word(reterr, ES_CONFLICT, "job_exists", "job %s exists", job->id);
@@ -155,13 +158,14 @@ static enum es_code read_page(struct sqlite_rows *rows, size_t limit, struct es_
 static const char *list_sql(const struct job_query *query, struct es_arena *arena)
 {
     return es_printf(arena,
-                     "SELECT " JOB_COLUMNS " FROM job WHERE true%s%s%s%s%s"
-                     " ORDER BY enqueued_at_ms DESC, id DESC LIMIT ?6",
+                     "SELECT " JOB_COLUMNS " FROM job WHERE true%s%s%s%s%s%s"
+                     " ORDER BY enqueued_at_ms DESC, id DESC LIMIT ?7",
                      query->user_id ? " AND user_id = ?1" : "",
                      query->media_id ? " AND media_id = ?2" : "",
                      query->status ? " AND status = ?3" : "",
                      query->is_unfinished ? " AND status IN ('enqueued', 'processing')" : "",
-                     query->cursor ? " AND (enqueued_at_ms, id) < (?4, ?5)" : "");
+                     query->cursor ? " AND (enqueued_at_ms, id) < (?4, ?5)" : "",
+                     query->content_key ? " AND content_key = ?6" : "");
 }
 
 enum es_code sqlite_job_list(struct meta_store *store, const struct job_query *query,
@@ -184,6 +188,7 @@ enum es_code sqlite_job_list(struct meta_store *store, const struct job_query *q
                                SQL_VALUES(sql_text(query->user_id), sql_text(query->media_id),
                                           sql_text(job_status_name(query->status)),
                                           sql_int(cursor.number), sql_text(cursor.id),
+                                          sql_text(query->content_key),
                                           sql_int((int64_t)query->limit + 1)),
                                &rows, reterr);
     struct job *jobs = es_new_array(arena, struct job, query->limit);

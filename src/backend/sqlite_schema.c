@@ -3,5 +3,6 @@
 
 const char *const sqlite_migrations[] = {
 #include "0001_metadata_and_queue.sql.inc"
+#include "0002_content_key.sql.inc"
 };
 const size_t sqlite_migration_count = sizeof(sqlite_migrations) / sizeof(sqlite_migrations[0]);

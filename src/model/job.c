@@ -43,8 +43,8 @@ bool job_status_is_final(enum job_status status)
 bool job_status_can_become(enum job_status from, enum job_status to)
 {
     switch (from) {
-    case JOB_ENQUEUED:
-        return to == JOB_PROCESSING || to == JOB_FAILED || to == JOB_CANCELLED;
+    case JOB_ENQUEUED: /* done at once where the same was made before */
+        return to == JOB_PROCESSING || to == JOB_DONE || to == JOB_FAILED || to == JOB_CANCELLED;
     case JOB_PROCESSING:
         return to == JOB_DONE || to == JOB_FAILED || to == JOB_CANCELLED;
     case JOB_FAILED:

@@ -10,6 +10,7 @@
 #include "base/es_arena.h"
 #include "base/es_error.h"
 #include "base/es_id.h"
+#include "wire/sha256.h"
 
 enum job_target { JOB_TARGET_UNSET = 0, JOB_MP3, JOB_MP4, JOB_HLS };
 
@@ -41,6 +42,9 @@ struct job {
     enum job_target target;
     enum job_status status;
     struct job_options options;
+    /* Of the source's bytes, target, options and engine: jobs of the same key make the same output.
+     * "" where that is not known. */
+    char content_key[SHA256_HEX_SIZE];
     int64_t output_size_bytes; /* 0 until done */
     int64_t enqueued_at_ms, updated_at_ms;
     int64_t started_at_ms, finished_at_ms; /* 0: not yet */

@@ -37,6 +37,7 @@ struct media_query {
 struct job_query {
     const char *user_id;
     const char *media_id;
+    const char *content_key; /* with user_id only */
     enum job_status status;
     bool is_unfinished; /* only ENQUEUED and PROCESSING: what the sweep looks for */
     const char *cursor;

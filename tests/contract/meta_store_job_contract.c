@@ -10,6 +10,7 @@ static void a_job_comes_back_as_it_was(void **state)
                        .status = JOB_FAILED,
                        .attempts = 3,
                        .fence = INT64_C(1) << 52,
+                       .content_key = "00ff",
                        .options = { .bitrate_kbps = 96,
                                     .crf = 30,
                                     .height = 480,
@@ -35,6 +36,7 @@ static void a_job_comes_back_as_it_was(void **state)
     assert_int_equal(read->status, JOB_FAILED);
     assert_int_equal(read->attempts, 3);
     assert_int_equal(read->fence, INT64_C(1) << 52);
+    assert_string_equal(read->content_key, "00ff");
     assert_int_equal(read->options.bitrate_kbps, 96);
     assert_int_equal(read->options.height, 480);
     assert_int_equal(read->options.copy, JOB_COPY_NEVER);
@@ -133,6 +135,13 @@ static void a_change_sets_times_outcome_and_error(void **state)
     read = get_job(f, job.id);
     assert_int_equal(read->output_size_bytes, 42);
     assert_int_equal(read->finished_at_ms, 600);
+
+    struct job at_once = add_job(f, &media, 700);
+    change.at_ms = 800;
+    CALL(job_change, at_once.id, &change);
+    read = get_job(f, at_once.id);
+    assert_int_equal(read->started_at_ms, 800);
+    assert_int_equal(read->finished_at_ms, 800);
 }
 
 static void an_older_fence_is_refused(void **state)
@@ -271,6 +280,41 @@ static void jobs_are_listed_newest_first(void **state)
         }
 }
 
+static void jobs_of_the_same_content_are_found_per_user(void **state)
+{
+    struct fixture *f = *state;
+    struct user ana = add_user(f, "ana"), ben = add_user(f, "ben");
+    struct media a = add_media(f, &ana, "a", 1), b = add_media(f, &ben, "b", 1);
+    struct job last = { 0 };
+    for (int i = 0; i < 8; i++) {
+        struct job job = { .target = JOB_MP3,
+                           .status = i % 2 ? JOB_DONE : JOB_ENQUEUED,
+                           .enqueued_at_ms = 10 + i,
+                           .attempts = 1 };
+        const struct media *media = i < 6 ? &a : &b;
+        es_id_v4(job.id);
+        memcpy(job.media_id, media->id, ES_ID_SIZE);
+        memcpy(job.user_id, media->user_id, ES_ID_SIZE);
+        snprintf(job.content_key, sizeof(job.content_key), "%s", i < 2 ? "" : "the key");
+        CALL(job_create, &job);
+        last = i < 6 ? job : last;
+    }
+    struct job_query query = { .user_id = ana.id, .content_key = "the key", .limit = 10 };
+    struct job *jobs;
+    size_t count;
+    const char *next;
+    CALL(job_list, &query, &f->arena, &jobs, &count, &next);
+    assert_int_equal(count, 4);
+    query.status = JOB_DONE;
+    query.limit = 1;
+    CALL(job_list, &query, &f->arena, &jobs, &count, &next);
+    assert_int_equal(count, 1);
+    assert_string_equal(jobs[0].id, last.id);
+    query = (struct job_query){ .user_id = ana.id, .content_key = "another", .limit = 1 };
+    CALL(job_list, &query, &f->arena, &jobs, &count, &next);
+    assert_int_equal(count, 0);
+}
+
 static void deleting_a_media_takes_jobs_and_shares_along(void **state)
 {
     struct fixture *f = *state;
@@ -357,6 +401,7 @@ int main(void)
         TEST(racing_changes_agree_on_one_outcome),
         TEST(a_media_has_the_status_of_its_jobs),
         TEST(jobs_are_listed_newest_first),
+        TEST(jobs_of_the_same_content_are_found_per_user),
         TEST(deleting_a_media_takes_jobs_and_shares_along),
         TEST(shares_are_added_once_listed_and_removed),
     };

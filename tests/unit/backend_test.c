@@ -223,6 +223,31 @@ static void a_database_of_a_newer_program_is_refused(void **state)
     remove_folder(folder);
 }
 
+static void a_database_of_an_older_program_is_brought_up_to_date(void **state)
+{
+    (void)state;
+    es_auto_arena arena = { 0 };
+    struct es_err err = { 0 };
+    char *folder = make_folder();
+    const char *path = es_printf(&arena, "%s/x.db", folder);
+    struct meta_store *store;
+    assert_ok(meta_store_sqlite_open(path, &store, &err), err);
+    meta_store_close(store);
+    execute(path,
+            "DROP INDEX job_by_content; ALTER TABLE job DROP COLUMN content_key;"
+            "PRAGMA user_version = 1; PRAGMA foreign_keys = OFF;"
+            "INSERT INTO job VALUES ('old', 'm', 'u', 'mp3', 'done', '{}', 5, 1, 2, 3, 4, 1, 0,"
+            " NULL, 'ok', NULL)");
+    assert_ok(meta_store_sqlite_open(path, &store, &err), err);
+    struct job *job;
+    assert_ok(store->ops->job_get(store, "old", &arena, &job, &err), err);
+    assert_int_equal(job->status, JOB_DONE);
+    assert_int_equal(job->output_size_bytes, 5);
+    assert_string_equal(job->content_key, "");
+    meta_store_close(store);
+    remove_folder(folder);
+}
+
 static void what_is_no_database_is_refused(void **state)
 {
     (void)state;
@@ -464,6 +489,7 @@ int main(void)
         cmocka_unit_test(places_before_a_plan_are_those_of_the_game),
         cmocka_unit_test(progress_is_one_only_when_done),
         cmocka_unit_test(a_database_of_a_newer_program_is_refused),
+        cmocka_unit_test(a_database_of_an_older_program_is_brought_up_to_date),
         cmocka_unit_test(what_is_no_database_is_refused),
         cmocka_unit_test(one_file_has_one_pool_and_a_transaction_that_is_dropped_never_was),
         cmocka_unit_test(any_number_of_different_statements_can_be_run),
