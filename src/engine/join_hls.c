@@ -15,10 +15,11 @@ static enum es_code write_playlist(const struct join *join, const char *name, st
 }
 
 /* Segments, headers (each once) and playlists. */
-static void list_objects(const struct hls_track *tracks, size_t track_count, struct es_arena *arena,
-                         struct engine_outcome *outcome)
+static void list_objects(const struct hls_track *tracks, size_t track_count,
+                         const char *const *playlists, size_t playlist_count,
+                         struct es_arena *arena, struct engine_outcome *outcome)
 {
-    size_t most = track_count + 1;
+    size_t most = playlist_count;
     for (size_t t = 0; t < track_count; t++)
         most += 2 * tracks[t].segment_count;
     const char **objects = es_new_array(arena, const char *, most);
@@ -32,12 +33,10 @@ static void list_objects(const struct hls_track *tracks, size_t track_count, str
             objects[count++] = segment->name;
             outcome->output_size_bytes += segment->size_bytes;
         }
-        if (track_count > 1)
-            objects[count++] = es_printf(arena, "%s.m3u8", tracks[t].name);
     }
-    objects[count++] = job_output_name(JOB_HLS);
+    memcpy(objects + count, playlists, playlist_count * sizeof(*playlists));
     outcome->objects = objects;
-    outcome->object_count = count;
+    outcome->object_count = count + playlist_count;
 }
 
 enum es_code join_hls(const struct join *join, struct engine_outcome *ret_outcome,
@@ -62,16 +61,14 @@ enum es_code join_hls(const struct join *join, struct engine_outcome *ret_outcom
     struct engine_outcome outcome = { 0 };
     for (size_t i = 0; i < join->part_count; i++)
         outcome.output_size_bytes += join->results[i].size_bytes; /* of the headers */
-    list_objects(tracks, kept, join->arena, &outcome);
+    size_t playlist_count = 0;
+    const char **playlists = hls_playlist_names(tracks, kept, join->arena, &playlist_count);
+    list_objects(tracks, kept, playlists, playlist_count, join->arena, &outcome);
     es_auto_buf text = { 0 };
-    for (size_t t = 0; t < kept && kept > 1 && code == ES_OK; t++) {
-        hls_render_track(&tracks[t], "", true, &text);
-        code = write_playlist(join, es_printf(join->arena, "%s.m3u8", tracks[t].name), &text,
-                              &outcome, reterr);
-    }
-    if (code == ES_OK) {
-        hls_render_index(tracks, kept, "", true, &text);
-        code = write_playlist(join, job_output_name(JOB_HLS), &text, &outcome, reterr);
+    for (size_t i = 0; i < playlist_count && code == ES_OK; i++) {
+        if (!hls_render(tracks, kept, playlists[i], "", true, &text))
+            return es_fail(reterr, ES_IO, "there is no playlist '%s'", playlists[i]);
+        code = write_playlist(join, playlists[i], &text, &outcome, reterr);
     }
     if (code == ES_OK)
         *ret_outcome = outcome;

@@ -107,3 +107,20 @@ enum es_code hls_tracks_of_parts(const struct part *parts, size_t part_count,
     *ret_track_count = track_count;
     return ES_OK;
 }
+
+static bool has_begun(const struct hls_track *tracks, size_t track_count, enum hls_kind kind)
+{
+    bool has_kind = false;
+    for (size_t i = 0; i < track_count; i++) {
+        if (tracks[i].kind == kind && tracks[i].segment_count > 0)
+            return true;
+        has_kind |= tracks[i].kind == kind;
+    }
+    return !has_kind;
+}
+
+bool hls_tracks_can_play(const struct hls_track *tracks, size_t track_count)
+{
+    return track_count > 0 && has_begun(tracks, track_count, HLS_VIDEO) &&
+           has_begun(tracks, track_count, HLS_AUDIO);
+}

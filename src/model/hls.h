@@ -22,6 +22,8 @@ struct hls_segment {
     int64_t key_bytes; /* video: how many of them hold the key frame it begins with; 0 unknown */
 };
 
+#define HLS_TRACKS_MAX 16
+
 enum hls_kind { HLS_KIND_UNSET = 0, HLS_VIDEO, HLS_AUDIO, HLS_SUBTITLES };
 
 /* One rendition: one track of the timeline, or what is there of it so far. */
@@ -48,13 +50,29 @@ ES_CHECK enum es_code hls_tracks_of_parts(const struct part *parts, size_t part_
                                           struct es_arena *arena, struct hls_track **ret_tracks,
                                           size_t *ret_track_count, struct es_err *reterr);
 
-/* index.m3u8: with two tracks the multivariant playlist, with one that track's media playlist.
- * `name_prefix` goes before every name ("" or "/hls/LINK/"). */
+/* Whether play can begin: of the pictures one has begun, and of the sounds one. */
+bool hls_tracks_can_play(const struct hls_track *tracks, size_t track_count);
+
+/* index.m3u8: the multivariant playlist, or with sound alone the media playlist of its one track.
+ * `name_prefix` goes before every name ("" or "/hls/LINK/"). Pictures stand from the smallest to
+ * the largest; with several of them the sound alone is a variant too. Bandwidths are those of the
+ * segments that are there, and not less than planned of a track that is not complete, so the
+ * playlist of a running job stays true without being loaded again. */
 void hls_render_index(const struct hls_track *tracks, size_t track_count, const char *name_prefix,
                       bool is_final, struct es_buf *buf);
 /* One track's media playlist: EXT-X-PLAYLIST-TYPE EVENT while it grows, VOD with EXT-X-ENDLIST when
  * final. */
 void hls_render_track(const struct hls_track *track, const char *name_prefix, bool is_final,
                       struct es_buf *buf);
+/* The same for the first frame of each segment alone: the track's "{name}-iframes.m3u8". */
+void hls_render_key_frames(const struct hls_track *track, const char *name_prefix, bool is_final,
+                           struct es_buf *buf);
+
+/* The names of all these playlists, index.m3u8 last; and any of them by its name: false where the
+ * job has none of that name. */
+const char **hls_playlist_names(const struct hls_track *tracks, size_t track_count,
+                                struct es_arena *arena, size_t *ret_count);
+bool hls_render(const struct hls_track *tracks, size_t track_count, const char *file,
+                const char *name_prefix, bool is_final, struct es_buf *buf);
 
 #endif

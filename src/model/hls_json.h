@@ -7,8 +7,6 @@
 #include "model/hls.h"
 #include "wire/json.h"
 
-#define HLS_TRACKS_MAX 16
-
 void hls_tracks_write(const struct hls_track *tracks, size_t track_count, struct es_buf *buf);
 ES_CHECK enum es_code hls_tracks_read(const char *text, struct es_arena *arena,
                                       struct hls_track **ret_tracks, size_t *ret_track_count,

@@ -250,18 +250,9 @@ static enum es_code render_playlist(struct service_context *context, const struc
         code = hls_tracks_of_parts(parts, part_count, arena, &tracks, &track_count, reterr);
     if (code)
         return code;
-    bool is_playable = track_count > 0;
-    for (size_t i = 0; i < track_count; i++)
-        is_playable &= tracks[i].segment_count > 0;
-    if (!is_playable)
-        return fail_no_file(reterr, job, file);
     es_auto_buf buf = { 0 };
-    if (strcmp(file, job_output_name(JOB_HLS)) == 0)
-        hls_render_index(tracks, track_count, name_prefix, false, &buf);
-    for (size_t i = 0; i < track_count && buf.size == 0; i++)
-        if (strcmp(file, es_printf(arena, "%s.m3u8", tracks[i].name)) == 0)
-            hls_render_track(&tracks[i], name_prefix, false, &buf);
-    if (buf.size == 0)
+    if (!hls_tracks_can_play(tracks, track_count) ||
+        !hls_render(tracks, track_count, file, name_prefix, false, &buf))
         return fail_no_file(reterr, job, file);
     *ret_text = es_strndup(arena, es_buf_text(&buf), buf.size);
     return ES_OK;

@@ -180,7 +180,7 @@ static void test_sound_alone_is_one_playlist(void **state)
     oracle_decodes(index);
 }
 
-static void test_picture_alone_is_one_playlist(void **state)
+static void test_picture_alone_has_one_variant(void **state)
 {
     (void)state;
     oracle_do("ffmpeg -y -v error -f lavfi -i testsrc2=d=13:s=128x72:r=24 -c:v libx264 mute.mp4");
@@ -211,7 +211,7 @@ int main(void)
         cmocka_unit_test(test_parts_in_any_order_give_the_same_bytes),
         cmocka_unit_test(test_first_part_is_published_as_it_comes),
         cmocka_unit_test(test_sound_alone_is_one_playlist),
-        cmocka_unit_test(test_picture_alone_is_one_playlist),
+        cmocka_unit_test(test_picture_alone_has_one_variant),
         cmocka_unit_test(test_real_films),
     };
     return cmocka_run_group_tests(tests, scratch_open, scratch_close);

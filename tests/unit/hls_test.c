@@ -28,6 +28,7 @@ static const struct hls_track audio = {
     .kind = HLS_AUDIO,
     .codecs = "mp4a.40.2",
     .channels = 2,
+    .is_default = true,
     .segments = audio_segments,
     .segment_count = 1,
 };
@@ -175,10 +176,147 @@ static void test_two_tracks_make_a_multivariant_playlist(void **state)
         "CHANNELS=\"2\",URI=\"p/audio.m3u8\"\n"
         "#EXT-X-STREAM-INF:BANDWIDTH=927201,AVERAGE-BANDWIDTH=727401,"
         "CODECS=\"avc1.64001f,mp4a.40.2\",RESOLUTION=1280x720,FRAME-RATE=29.970,AUDIO=\"audio\"\n"
-        "p/video.m3u8\n");
+        "p/video.m3u8\n"
+        "#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=46354,AVERAGE-BANDWIDTH=35165,CODECS=\"avc1.64001f\","
+        "RESOLUTION=1280x720,URI=\"p/video-iframes.m3u8\"\n");
 }
 
-static void test_one_track_is_its_own_index(void **state)
+static void test_several_pictures_stand_from_small_to_large(void **state)
+{
+    (void)state;
+    struct hls_track small = video, large = video, unbegun = video;
+    small.name = "video-360";
+    small.width = 640;
+    small.height = 360;
+    unbegun.name = "video-540";
+    unbegun.width = 960;
+    unbegun.height = 540;
+    unbegun.segment_count = 0;
+    unbegun.is_complete = false;
+    unbegun.planned_bit_rate = 5000000;
+    large.name = "video-720";
+    struct hls_track spanish = audio, words = { .name = "words-es", .kind = HLS_SUBTITLES };
+    spanish.name = "audio-2";
+    spanish.label = words.label = "Español";
+    spanish.language = words.language = "es";
+    spanish.is_default = false;
+    const struct hls_track tracks[] = { large, audio, unbegun, words, small, spanish };
+    es_auto_buf text = { 0 };
+    hls_render_index(tracks, 6, "", false, &text);
+    assert_string_equal(
+        es_buf_text(&text),
+        "#EXTM3U\n"
+        "#EXT-X-VERSION:7\n"
+        "#EXT-X-INDEPENDENT-SEGMENTS\n"
+        "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"audio\",NAME=\"audio\",DEFAULT=YES,AUTOSELECT=YES,"
+        "CHANNELS=\"2\",URI=\"audio.m3u8\"\n"
+        "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"audio\",NAME=\"Español\",LANGUAGE=\"es\",DEFAULT=NO,"
+        "AUTOSELECT=YES,CHANNELS=\"2\",URI=\"audio-2.m3u8\"\n"
+        "#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID=\"subtitles\",NAME=\"Español\",LANGUAGE=\"es\","
+        "DEFAULT=NO,AUTOSELECT=YES,URI=\"words-es.m3u8\"\n"
+        "#EXT-X-STREAM-INF:BANDWIDTH=927201,AVERAGE-BANDWIDTH=727401,"
+        "CODECS=\"avc1.64001f,mp4a.40.2\",RESOLUTION=640x360,FRAME-RATE=29.970,AUDIO=\"audio\","
+        "SUBTITLES=\"subtitles\"\n"
+        "video-360.m3u8\n"
+        "#EXT-X-STREAM-INF:BANDWIDTH=5128000,"
+        "CODECS=\"avc1.64001f,mp4a.40.2\",RESOLUTION=960x540,FRAME-RATE=29.970,AUDIO=\"audio\","
+        "SUBTITLES=\"subtitles\"\n"
+        "video-540.m3u8\n"
+        "#EXT-X-STREAM-INF:BANDWIDTH=927201,AVERAGE-BANDWIDTH=727401,"
+        "CODECS=\"avc1.64001f,mp4a.40.2\",RESOLUTION=1280x720,FRAME-RATE=29.970,AUDIO=\"audio\","
+        "SUBTITLES=\"subtitles\"\n"
+        "video-720.m3u8\n"
+        "#EXT-X-STREAM-INF:BANDWIDTH=128000,AVERAGE-BANDWIDTH=128000,CODECS=\"mp4a.40.2\","
+        "AUDIO=\"audio\"\n"
+        "audio.m3u8\n"
+        "#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=46354,AVERAGE-BANDWIDTH=35165,CODECS=\"avc1.64001f\","
+        "RESOLUTION=640x360,URI=\"video-360-iframes.m3u8\"\n"
+        "#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=5000000,CODECS=\"avc1.64001f\",RESOLUTION=960x540,"
+        "URI=\"video-540-iframes.m3u8\"\n"
+        "#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=46354,AVERAGE-BANDWIDTH=35165,CODECS=\"avc1.64001f\","
+        "RESOLUTION=1280x720,URI=\"video-720-iframes.m3u8\"\n");
+}
+
+static void test_a_peak_is_that_of_a_run_of_segments(void **state)
+{
+    (void)state;
+    /* No one of them lasts half a target duration; the first two together do. */
+    const struct hls_segment short_ones[] = { { "a", "i.mp4", 2, 500000, 1 },
+                                              { "b", "i.mp4", 2, 500000, 1 },
+                                              { "c", "i.mp4", 2, 10000, 1 } };
+    struct hls_track track = video;
+    track.segments = short_ones;
+    es_auto_buf text = { 0 };
+    hls_render_index(&track, 1, "", true, &text);
+    assert_non_null(strstr(es_buf_text(&text), "INF:BANDWIDTH=2000000,AVERAGE-BANDWIDTH=1346667,"));
+}
+
+static void test_key_frames_are_ranges_of_the_segments(void **state)
+{
+    (void)state;
+    es_auto_buf text = { 0 };
+    assert_true(hls_render((const struct hls_track[]){ video, audio }, 2, "video-iframes.m3u8",
+                           "p/", true, &text));
+    assert_string_equal(es_buf_text(&text), "#EXTM3U\n"
+                                            "#EXT-X-VERSION:7\n"
+                                            "#EXT-X-TARGETDURATION:6\n"
+                                            "#EXT-X-MEDIA-SEQUENCE:0\n"
+                                            "#EXT-X-PLAYLIST-TYPE:VOD\n"
+                                            "#EXT-X-INDEPENDENT-SEGMENTS\n"
+                                            "#EXT-X-I-FRAMES-ONLY\n"
+                                            "#EXT-X-MAP:URI=\"p/video-init.mp4\"\n"
+                                            "#EXTINF:1.001000,\n"
+                                            "#EXT-X-BYTERANGE:9000@0\n"
+                                            "p/video-00001-00001.m4s\n"
+                                            "#EXTINF:4.004000,\n"
+                                            "#EXT-X-BYTERANGE:20000@0\n"
+                                            "p/video-00001-00002.m4s\n"
+                                            "#EXT-X-MAP:URI=\"p/video-00003-init.mp4\"\n"
+                                            "#EXTINF:5.005000,\n"
+                                            "#EXT-X-BYTERANGE:15000@0\n"
+                                            "p/video-00003-00001.m4s\n"
+                                            "#EXT-X-ENDLIST\n");
+}
+
+static void test_every_playlist_is_found_by_its_name(void **state)
+{
+    (void)state;
+    es_auto_arena arena = { 0 };
+    const struct hls_track tracks[] = { video, audio };
+    static const char *const expected[] = { "video.m3u8", "video-iframes.m3u8", "audio.m3u8",
+                                            "index.m3u8" };
+    size_t count = 0;
+    const char **names = hls_playlist_names(tracks, 2, &arena, &count);
+    assert_int_equal(count, 4);
+    for (size_t i = 0; i < count; i++) {
+        es_auto_buf text = { 0 };
+        assert_string_equal(names[i], expected[i]);
+        assert_true(hls_render(tracks, 2, names[i], "", true, &text));
+    }
+    es_auto_buf text = { 0 };
+    assert_false(hls_render(tracks, 2, "audio-iframes.m3u8", "", true, &text));
+    assert_false(hls_render(tracks, 2, "video", "", true, &text));
+    names = hls_playlist_names(&audio, 1, &arena, &count);
+    assert_int_equal(count, 1);
+    assert_string_equal(names[0], "index.m3u8");
+}
+
+static void test_play_begins_with_one_picture_and_sound(void **state)
+{
+    (void)state;
+    struct hls_track small = video, large = video, sound = audio;
+    large.segment_count = 0;
+    struct hls_track tracks[] = { small, large, sound };
+    assert_true(hls_tracks_can_play(tracks, 3));
+    tracks[2].segment_count = 0;
+    assert_false(hls_tracks_can_play(tracks, 3));
+    assert_true(hls_tracks_can_play(tracks, 2));
+    tracks[0].segment_count = 0;
+    assert_false(hls_tracks_can_play(tracks, 2));
+    assert_false(hls_tracks_can_play(NULL, 0));
+}
+
+static void test_sound_alone_is_its_own_index(void **state)
 {
     (void)state;
     es_auto_buf index = { 0 }, track = { 0 };
@@ -278,7 +416,12 @@ int main(void)
         cmocka_unit_test(test_growing_playlist_is_an_event_without_end),
         cmocka_unit_test(test_target_duration_holds_the_longest_segment),
         cmocka_unit_test(test_two_tracks_make_a_multivariant_playlist),
-        cmocka_unit_test(test_one_track_is_its_own_index),
+        cmocka_unit_test(test_several_pictures_stand_from_small_to_large),
+        cmocka_unit_test(test_a_peak_is_that_of_a_run_of_segments),
+        cmocka_unit_test(test_key_frames_are_ranges_of_the_segments),
+        cmocka_unit_test(test_every_playlist_is_found_by_its_name),
+        cmocka_unit_test(test_play_begins_with_one_picture_and_sound),
+        cmocka_unit_test(test_sound_alone_is_its_own_index),
         cmocka_unit_test(test_tracks_end_at_the_first_gap),
         cmocka_unit_test(test_a_track_is_there_before_its_first_segment),
         cmocka_unit_test(test_a_result_for_another_track_is_refused),
