@@ -37,4 +37,13 @@ static inline int64_t frame_duration(const AVFrame *frame)
 #endif
 }
 
+/* The times of a frame from a filter; those of before left the duration in its source's ticks. */
+static inline void frame_rescale(AVFrame *frame, AVRational from, AVRational to)
+{
+    frame->pts = av_rescale_q(frame->pts, from, to);
+#if LIBAVUTIL_VERSION_MAJOR >= 58
+    frame->duration = av_rescale_q(frame->duration, from, to);
+#endif
+}
+
 #endif

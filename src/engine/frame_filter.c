@@ -4,11 +4,10 @@
 #include <inttypes.h>
 #include <libavfilter/buffersink.h>
 #include <libavfilter/buffersrc.h>
-#include <libavutil/display.h>
-#include <math.h>
 
 #include "engine/av_error.h"
 #include "engine/compat.h"
+#include "engine/video_chain.h"
 
 void frame_filter_init(struct frame_filter *filter, const struct part_spec *spec, AVStream *stream,
                        frame_taker *take, void *context)
@@ -30,40 +29,10 @@ void frame_filter_release(struct frame_filter *filter)
     av_frame_free(&filter->model);
 }
 
-int stream_quarter_turns(const AVStream *stream)
-{
-    const uint8_t *matrix = stream_display_matrix(stream);
-    if (!matrix)
-        return 0;
-    double degrees = -av_display_rotation_get((const int32_t *)(const void *)matrix);
-    if (!isfinite(degrees))
-        return 0;
-    return ((int)lround(degrees / 90) % 4 + 4) % 4;
-}
-
 static bool is_same_kind(const AVFrame *a, const AVFrame *b)
 {
-    return a->format == b->format && a->width == b->width && a->height == b->height &&
-           a->sample_rate == b->sample_rate &&
+    return video_chain_is_shared(a, b) && a->sample_rate == b->sample_rate &&
            av_channel_layout_compare(&a->ch_layout, &b->ch_layout) == 0;
-}
-
-/* "transpose=clock,scale=640:360,format=yuv420p,setsar=1/1" */
-static void video_chain(const struct frame_filter *filter, const AVFrame *frame, char *ret_chain,
-                        size_t size)
-{
-    static const char *const turns[] = { "", "transpose=clock,", "hflip,vflip,",
-                                         "transpose=cclock," };
-    const struct video_spec *video = &filter->spec->video;
-    const struct rendition_spec *largest = &video->renditions[0];
-    int turn = stream_quarter_turns(filter->stream);
-    int width = turn % 2 ? frame->height : frame->width;
-    int height = turn % 2 ? frame->width : frame->height;
-    /* An odd row or column is cut off rather than blended into all the others. */
-    bool is_cropped = (width & ~1) == largest->width && (height & ~1) == largest->height;
-    snprintf(ret_chain, size, "%s%s=%d:%d%s,format=yuv420p,setsar=%d/%d", turns[turn],
-             is_cropped ? "crop" : "scale", largest->width, largest->height,
-             is_cropped ? ":0:0" : "", video->pixel_aspect.num, video->pixel_aspect.den);
 }
 
 static void audio_chain(const struct frame_filter *filter, char *ret_chain, size_t size)
@@ -130,9 +99,9 @@ static enum es_code build(struct frame_filter *filter, const AVFrame *frame, str
     if (!filter->graph)
         abort();
     filter->graph->nb_threads = 1;
-    char chain[256];
+    char chain[VIDEO_CHAIN_BYTES];
     if (filter->spec->is_video)
-        video_chain(filter, frame, chain, sizeof(chain));
+        video_chain_write(&filter->spec->video, filter->stream, frame, chain);
     else
         audio_chain(filter, chain, sizeof(chain));
     int status = make_source(filter, frame);
@@ -142,11 +111,12 @@ static enum es_code build(struct frame_filter *filter, const AVFrame *frame, str
         return av_fail(reterr, status, "setting up the filters '%s'", chain);
 
     av_frame_unref(filter->model);
+    status = av_frame_copy_props(filter->model, frame);
     filter->model->format = frame->format;
     filter->model->width = frame->width;
     filter->model->height = frame->height;
-    filter->model->sample_rate = frame->sample_rate;
-    status = av_channel_layout_copy(&filter->model->ch_layout, &frame->ch_layout);
+    if (status >= 0)
+        status = av_channel_layout_copy(&filter->model->ch_layout, &frame->ch_layout);
     return status < 0 ? av_fail(reterr, status, "setting up the filters") : ES_OK;
 }
 
@@ -158,6 +128,9 @@ static enum es_code drain(struct frame_filter *filter, struct es_err *reterr)
             return ES_OK;
         if (status < 0)
             return av_fail(reterr, status, "filtering");
+        if (filter->spec->is_video) /* a deinterlacer counts in half ticks */
+            frame_rescale(filter->filtered, av_buffersink_get_time_base(filter->sink),
+                          filter->stream->time_base);
         enum es_code code = filter->take(filter->context, filter->filtered, reterr);
         av_frame_unref(filter->filtered);
         if (code != ES_OK)

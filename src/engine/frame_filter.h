@@ -1,5 +1,6 @@
-/* Frames as the source has them -> frames as the (largest) encoder wants them: turned upright,
- * scaled, resampled, mixed. Follows a source whose size or rate changes on the way. */
+/* Frames as the source has them -> frames as the (largest) encoder wants them: deinterlaced, toned
+ * down, turned upright, scaled, resampled, mixed. Follows a source whose size or rate changes on
+ * the way. */
 #ifndef FRAME_FILTER_H
 #define FRAME_FILTER_H
 
@@ -35,8 +36,5 @@ void frame_filter_release(struct frame_filter *filter);
 /* Moves the frame's contents in; NULL ends the stream. ES_MEDIA, or what `take` answers. */
 ES_CHECK enum es_code frame_filter_push(struct frame_filter *filter, AVFrame *frame,
                                         struct es_err *reterr);
-
-/* Quarter turns clockwise that bring the stream's pictures upright: 0..3. */
-int stream_quarter_turns(const AVStream *stream);
 
 #endif

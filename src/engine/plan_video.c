@@ -5,6 +5,7 @@
 #include "engine/encoder.h"
 #include "engine/frame_filter.h"
 #include "engine/planner.h"
+#include "engine/video_chain.h"
 
 #include "engine/compat.h"
 
@@ -49,6 +50,8 @@ static void set_geometry(const struct planner *planner, struct video_spec *video
     AVRational rate = av_guess_frame_rate(format, stream, NULL);
     double fps = rate.den > 0 ? av_q2d(rate) : 0;
     video->frame_rate = fps >= 0.5 && fps <= 1000 ? rate : (AVRational){ RATE_UNKNOWN_FPS, 1 };
+    video->peak_nits = frame_peak_nits(frame);
+    video->is_interlaced = planner->survey->is_interlaced;
 }
 
 static enum es_code take_colors(void *context, AVFrame *frame, struct es_err *reterr)

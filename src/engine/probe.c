@@ -2,9 +2,9 @@
 #include <libavutil/avstring.h>
 
 #include "base/es_text.h"
-#include "engine/frame_filter.h"
 #include "engine/survey.h"
 #include "engine/tags.h"
+#include "engine/video_chain.h"
 
 #define HEAD_BYTES 4096
 

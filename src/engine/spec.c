@@ -8,7 +8,7 @@
 #include "model/hls_json.h"
 #include "wire/json.h"
 
-#define SPEC_VERSION 4
+#define SPEC_VERSION 5
 
 static json_t *rational_json(AVRational value)
 {
@@ -111,6 +111,8 @@ static json_t *video_json(const struct video_spec *video, size_t rendition_count
     json_put(object, "color",
              json_pack("[iiii]", video->color_range, video->color_primaries, video->color_transfer,
                        video->color_space));
+    json_put(object, "peak_nits", json_integer(video->peak_nits));
+    json_put(object, "is_interlaced", json_boolean(video->is_interlaced));
     json_put(object, "segment_ticks", json_integer(video->segment_ticks));
     return object;
 }
@@ -126,12 +128,13 @@ static bool video_read(const json_t *object, size_t rendition_count, struct vide
             return false;
         *colors[i] = (int)value;
     }
+    video->is_interlaced = json_member_bool(object, "is_interlaced", false);
     video->segment_ticks = json_member_integer(object, "segment_ticks", 0);
     return renditions_read(json_object_get(object, "renditions"), video->renditions,
                            rendition_count) &&
            rational_member(object, "pixel_aspect", true, &video->pixel_aspect) &&
            rational_member(object, "frame_rate", false, &video->frame_rate) &&
-           video->segment_ticks > 0;
+           int_member(object, "peak_nits", 1, 10000, &video->peak_nits) && video->segment_ticks > 0;
 }
 
 static json_t *audio_json(const struct audio_spec *audio)

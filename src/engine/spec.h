@@ -28,6 +28,8 @@ struct video_spec {
     AVRational pixel_aspect;
     AVRational frame_rate;
     int color_range, color_primaries, color_transfer, color_space; /* libav's numbers */
+    int peak_nits;         /* the brightest of an HDR source, in cd/m2 */
+    bool is_interlaced;    /* frames of fields: a span wants a frame of context on either side */
     int64_t segment_ticks; /* a segment's length; the job's first part begins with shorter ones */
 };
 

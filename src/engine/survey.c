@@ -6,8 +6,10 @@
 #include <libavutil/intreadwrite.h>
 
 #include "engine/decoder.h"
+#include "engine/video_chain.h"
 
 #define CANDIDATES_MAX     8
+#define FIELD_FRAMES_MAX   12
 #define TAIL_SECONDS       5
 #define TAIL_PACKETS_MAX   100000
 #define CLAIM_TOLERANCE_US INT64_C(1000000)
@@ -17,6 +19,36 @@ static const char exact_demuxers[] = "matroska,webm,mov,mp4,m4a,3gp,3g2,mj2";
 /* Those whose end can be looked at alone. */
 static const char tail_demuxers[] =
     "matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,avi,flac,ogg,wav,w64,aiff,caf,asf,flv,mxf";
+
+static bool can_have_fields(const AVStream *stream)
+{
+    switch (stream->codecpar->codec_id) {
+    case AV_CODEC_ID_H264:
+    case AV_CODEC_ID_MPEG2VIDEO:
+    case AV_CODEC_ID_MPEG4:
+    case AV_CODEC_ID_VC1:
+        return stream->codecpar->field_order != AV_FIELD_PROGRESSIVE;
+    default:
+        return false; /* or its first frame knows */
+    }
+}
+
+/* Headers call interlaced what is not; the frames know. */
+static enum es_code look_for_fields(struct decoder *decoder, const AVFrame *first,
+                                    bool *ret_is_interlaced, struct es_err *reterr)
+{
+    es_auto(AVFrame) frame = frame_new();
+    bool is_interlaced = frame_is_interlaced(first), has_frame = can_have_fields(decoder->stream);
+    for (int i = 0; i < FIELD_FRAMES_MAX && has_frame && !is_interlaced; i++) {
+        enum es_code code = decoder_next(decoder, frame, &has_frame, reterr);
+        if (code != ES_OK)
+            return code;
+        is_interlaced = has_frame && frame_is_interlaced(frame);
+        av_frame_unref(frame);
+    }
+    *ret_is_interlaced = is_interlaced;
+    return ES_OK;
+}
 
 /* The first frame of the best stream of a kind that gives one. */
 static enum es_code find_first_frame(const struct engine_input *input, struct survey *survey,
@@ -43,7 +75,9 @@ static enum es_code find_first_frame(const struct engine_input *input, struct su
                        (int64_t)frame->width * frame->height <= PIXELS_MAX);
         if (is_usable) {
             *ret_index = index;
-            return ES_OK;
+            return type == AVMEDIA_TYPE_VIDEO
+                       ? look_for_fields(decoder, frame, &survey->is_interlaced, reterr)
+                       : ES_OK;
         }
         av_frame_unref(frame);
     }

@@ -10,6 +10,7 @@ struct survey {
     struct demuxer *demuxer;
     int video_index, audio_index;       /* -1: none that can be decoded */
     AVFrame *video_frame, *audio_frame; /* the first of each */
+    bool is_interlaced;                 /* by the first frames of the video, not by its header */
     int64_t origin_us;                  /* the earliest first frame: the timeline's zero */
     double duration_seconds;            /* from there, by the packets' times; 0 unknown */
     double claimed_seconds;             /* what the header says, or the same as above */

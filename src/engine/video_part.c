@@ -38,6 +38,11 @@ static int64_t begin_of(const struct video_part *part)
     return part->spec->start == INT64_MIN ? 0 : part->spec->start - part->spec->origin;
 }
 
+static int64_t end_of(const struct video_part *part)
+{
+    return part->spec->end == INT64_MAX ? INT64_MAX : part->spec->end - part->spec->origin;
+}
+
 static double done_seconds(const struct video_part *part)
 {
     return part->last_time == INT64_MIN ? 0 : seconds_of(part, part->last_time - begin_of(part));
@@ -94,8 +99,8 @@ static enum es_code take_frame(void *context, AVFrame *frame, struct es_err *ret
     struct video_part *part = context;
     int64_t duration = frame_duration(frame);
     frame->pts = av_sat_sub64(frame->pts, part->spec->origin);
-    if (frame->pts <= part->last_time || frame->pts < 0)
-        return ES_OK; /* two frames at one time: the first is shown */
+    if (frame->pts <= part->last_time || frame->pts < begin_of(part) || frame->pts >= end_of(part))
+        return ES_OK; /* context; or two frames at one time: the first is shown */
     part->last_time = frame->pts;
     if (duration > 0)
         part->last_duration = duration;
@@ -105,11 +110,34 @@ static enum es_code take_frame(void *context, AVFrame *frame, struct es_err *ret
     return code == ES_OK ? reporter_tick(&part->reporter, done_seconds(part), reterr) : code;
 }
 
+/* A frame of the source. Fields want the frames beside the span too, as context that take_frame
+ * leaves out again: the last one `before` it is kept for that. */
+static enum es_code pass_frame(struct video_part *part, AVFrame *frame, AVFrame *before,
+                               struct es_err *reterr)
+{
+    bool is_woven = part->spec->video.is_interlaced;
+    enum es_code code = ES_OK;
+    if (frame->pts < part->spec->start) {
+        if (is_woven) {
+            av_frame_unref(before);
+            av_frame_move_ref(before, frame);
+        }
+        return reporter_tick(&part->reporter, 0, reterr);
+    }
+    if (before->buf[0])
+        code = frame_filter_push(&part->filter, before, reterr);
+    av_frame_unref(before);
+    if (code == ES_OK && (is_woven || frame->pts < part->spec->end))
+        code = frame_filter_push(&part->filter, frame, reterr);
+    return code;
+}
+
 /* All frames of the span; *ret_next_time is when the first frame behind it is shown. */
 static enum es_code run_frames(struct video_part *part, int64_t *ret_next_time,
                                struct es_err *reterr)
 {
     es_auto(AVFrame) frame = frame_new();
+    es_auto(AVFrame) before = frame_new();
     int64_t next_time = INT64_MIN;
     bool has_frame = true;
     while (next_time == INT64_MIN) {
@@ -120,10 +148,7 @@ static enum es_code run_frames(struct video_part *part, int64_t *ret_next_time,
             break;
         if (frame->pts >= part->spec->end)
             next_time = av_sat_sub64(frame->pts, part->spec->origin);
-        else if (frame->pts >= part->spec->start)
-            code = frame_filter_push(&part->filter, frame, reterr);
-        else
-            code = reporter_tick(&part->reporter, 0, reterr);
+        code = pass_frame(part, frame, before, reterr);
         av_frame_unref(frame);
         if (code != ES_OK)
             return code;
@@ -173,7 +198,7 @@ static enum es_code open_part(struct video_part *part, const struct engine_input
     if (av_cmp_q(part->decoder->stream->time_base, spec->time_base) != 0)
         return es_fail(reterr, ES_INVALID, "the spec is for another source");
     if (spec->start != INT64_MIN)
-        code = decoder_start(part->decoder, spec->start, reterr);
+        code = decoder_start(part->decoder, spec->start - spec->video.is_interlaced, reterr);
     frame_filter_init(&part->filter, spec, part->decoder->stream, take_frame, part);
     if (code == ES_OK)
         code = encoder_open_video(spec, 0, take_packet, part, &part->encoder, reterr);
