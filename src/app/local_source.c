@@ -28,7 +28,17 @@ static void close_reader(struct blob_reader *reader)
     free(reader);
 }
 
-static const struct blob_reader_ops reader_ops = { .read = read_at, .close = close_reader };
+static enum es_code look(struct blob_reader *reader, struct es_err *reterr)
+{
+    (void)reader, (void)reterr; /* a file that is there is whole */
+    return ES_OK;
+}
+
+static const struct blob_reader_ops reader_ops = {
+    .read = read_at,
+    .look = look,
+    .close = close_reader,
+};
 
 static enum es_code open_source(const char *path, struct blob_reader **ret_reader,
                                 struct es_err *reterr)
@@ -82,6 +92,20 @@ static enum es_code create(struct blob_store *store, const char *key,
     return beneath(store)->ops->create(beneath(store), key, ret_writer, reterr);
 }
 
+static enum es_code create_growing(struct blob_store *store, const char *key,
+                                   struct blob_writer **ret_writer, struct es_err *reterr)
+{
+    return beneath(store)->ops->create_growing(beneath(store), key, ret_writer, reterr);
+}
+
+static enum es_code open_growing(struct blob_store *store, const char *key,
+                                 struct blob_reader **ret_reader, struct es_err *reterr)
+{
+    if (strcmp(key, LOCAL_SOURCE_KEY) == 0)
+        return open_source(((struct local_store *)store)->path, ret_reader, reterr);
+    return beneath(store)->ops->open_growing(beneath(store), key, ret_reader, reterr);
+}
+
 static enum es_code stat_blob(struct blob_store *store, const char *key, struct blob_info *ret_info,
                               struct es_err *reterr)
 {
@@ -120,6 +144,8 @@ static const struct blob_store_ops ops = {
     .check = check,
     .open = open_blob,
     .create = create,
+    .create_growing = create_growing,
+    .open_growing = open_growing,
     .stat = stat_blob,
     .remove = remove_blob,
     .remove_all = remove_all,

@@ -134,16 +134,26 @@ static enum es_code reader_read(struct blob_reader *reader, int64_t offset, void
     return es_pread_all(reader->fd, ret_bytes, size, offset, ret_size, reterr);
 }
 
+static enum es_code reader_look(struct blob_reader *reader, struct es_err *reterr)
+{
+    (void)reader, (void)reterr;
+    return ES_OK;
+}
+
 static void reader_close(struct blob_reader *reader)
 {
     close(reader->fd);
     free(reader);
 }
 
-static const struct blob_reader_ops reader_ops = { .read = reader_read, .close = reader_close };
+static const struct blob_reader_ops reader_ops = {
+    .read = reader_read,
+    .look = reader_look,
+    .close = reader_close,
+};
 
-static enum es_code store_open(struct blob_store *store, const char *key,
-                               struct blob_reader **ret_reader, struct es_err *reterr)
+enum es_code fs_open(struct blob_store *store, const char *key, struct blob_reader **ret_reader,
+                     struct es_err *reterr)
 {
     es_auto_fd parent_fd = -1;
     const char *name;
@@ -175,6 +185,20 @@ static enum es_code store_create(struct blob_store *store, const char *key,
 {
     enum es_code code = check_key(key, reterr);
     return code ? code : fs_create(store, key, ret_writer, reterr);
+}
+
+static enum es_code store_create_growing(struct blob_store *store, const char *key,
+                                         struct blob_writer **ret_writer, struct es_err *reterr)
+{
+    enum es_code code = check_key(key, reterr);
+    return code ? code : fs_create_growing(store, key, ret_writer, reterr);
+}
+
+static enum es_code store_open_growing(struct blob_store *store, const char *key,
+                                       struct blob_reader **ret_reader, struct es_err *reterr)
+{
+    enum es_code code = check_key(key, reterr);
+    return code ? code : fs_open_growing(store, key, ret_reader, reterr);
 }
 
 static enum es_code store_stat(struct blob_store *store, const char *key,
@@ -221,8 +245,10 @@ static const struct blob_store_ops fs_ops = {
     .name = "fs",
     .close = store_close,
     .check = store_check,
-    .open = store_open,
+    .open = fs_open,
     .create = store_create,
+    .create_growing = store_create_growing,
+    .open_growing = store_open_growing,
     .stat = store_stat,
     .remove = store_remove,
     .remove_all = fs_remove_all,

@@ -8,10 +8,15 @@
 
 #include "port/blob_store.h"
 
-#define FS_TEMP_FOLDER "~tmp"
+#define FS_TEMP_FOLDER    "~tmp"
+#define FS_TEMP_NAME_SIZE 80
 /* How often a folder may vanish between its making and the first file in it: others remove empty
  * ones. */
-#define FS_TRIES_MAX   100
+#define FS_TRIES_MAX      100
+
+/* The name in "~tmp" of the object that grows under `key`; others there have ids for names. */
+void fs_growing_name(const char *key, char ret_name[static FS_TEMP_NAME_SIZE]);
+bool fs_is_growing_name(const char *name);
 
 struct blob_store_fs {
     struct blob_store base;
@@ -31,8 +36,15 @@ enum es_code fs_missing(struct es_err *reterr, const char *key);
 ES_CHECK enum es_code fs_open_parent(struct blob_store_fs *fs, const char *key, bool makes_folders,
                                      int *ret_fd, const char **ret_name, struct es_err *reterr);
 
+/* ES_NOT_FOUND blob_not_found. */
+ES_CHECK enum es_code fs_open(struct blob_store *store, const char *key,
+                              struct blob_reader **ret_reader, struct es_err *reterr);
+enum es_code fs_open_growing(struct blob_store *store, const char *key,
+                             struct blob_reader **ret_reader, struct es_err *reterr);
 enum es_code fs_create(struct blob_store *store, const char *key, struct blob_writer **ret_writer,
                        struct es_err *reterr);
+enum es_code fs_create_growing(struct blob_store *store, const char *key,
+                               struct blob_writer **ret_writer, struct es_err *reterr);
 void fs_info(const struct stat *status, struct blob_info *ret_info);
 /* Removes the files in "~tmp" that nobody holds. */
 ES_CHECK enum es_code fs_clean_temp(struct blob_store_fs *fs, struct es_err *reterr);

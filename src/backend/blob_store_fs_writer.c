@@ -3,6 +3,7 @@
  * written. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -16,7 +17,7 @@ struct fs_writer {
     struct blob_writer base;
     struct blob_store_fs *fs;
     char *key;
-    char name[ES_ID_SIZE]; /* in "~tmp" */
+    char name[FS_TEMP_NAME_SIZE]; /* in "~tmp" */
 };
 
 static enum es_code writer_write(struct blob_writer *writer, const void *bytes, size_t size,
@@ -120,15 +121,19 @@ static const struct blob_writer_ops writer_ops = {
     .abort = writer_abort,
 };
 
-enum es_code fs_create(struct blob_store *store, const char *key, struct blob_writer **ret_writer,
-                       struct es_err *reterr)
+/* `name` NULL: any that is free. */
+static enum es_code create_named(struct blob_store *store, const char *key, const char *name,
+                                 struct blob_writer **ret_writer, struct es_err *reterr)
 {
     struct blob_store_fs *fs = (struct blob_store_fs *)store;
     struct fs_writer *writer = es_malloc(sizeof(*writer));
     *writer = (struct fs_writer){ .base = { .ops = &writer_ops }, .fs = fs };
     struct stat status;
     do {
-        es_id_v4(writer->name);
+        if (name)
+            snprintf(writer->name, sizeof(writer->name), "%s", name);
+        else
+            es_id_v4(writer->name);
         es_auto_fd fd = openat(fs->temp_fd, writer->name,
                                O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
         if (fd < 0 || flock(fd, LOCK_EX) < 0 || fstat(fd, &status) < 0) {
@@ -147,13 +152,27 @@ enum es_code fs_create(struct blob_store *store, const char *key, struct blob_wr
     return ES_OK;
 }
 
+enum es_code fs_create(struct blob_store *store, const char *key, struct blob_writer **ret_writer,
+                       struct es_err *reterr)
+{
+    return create_named(store, key, NULL, ret_writer, reterr);
+}
+
+enum es_code fs_create_growing(struct blob_store *store, const char *key,
+                               struct blob_writer **ret_writer, struct es_err *reterr)
+{
+    char name[FS_TEMP_NAME_SIZE];
+    fs_growing_name(key, name);
+    return create_named(store, key, name, ret_writer, reterr);
+}
+
 enum es_code fs_clean_temp(struct blob_store_fs *fs, struct es_err *reterr)
 {
     fs_auto_folder *folder = fs_open_folder(fs->temp_fd, ".");
     if (!folder)
         return fs_fail(reterr, errno, "cannot read", FS_TEMP_FOLDER);
     for (struct dirent *entry; (entry = readdir(folder));) {
-        if (!es_id_is_valid(entry->d_name))
+        if (!es_id_is_valid(entry->d_name) && !fs_is_growing_name(entry->d_name))
             continue;
         es_auto_fd fd = openat(fs->temp_fd, entry->d_name, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
         if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0 &&

@@ -14,7 +14,8 @@
 struct body {
     struct es_buf bytes;
     struct blob_info info;
-    int references; /* under the store's lock */
+    int references; /* under the store's lock, as all of a growing one */
+    bool is_growing, is_given_up;
 };
 
 struct entry {
@@ -27,6 +28,7 @@ struct blob_store_memory {
     pthread_mutex_t lock;
     struct entry *entries; /* by key */
     size_t count, capacity;
+    struct memory_writer *growing; /* those whose object can be read already */
 };
 
 struct memory_reader {
@@ -40,6 +42,7 @@ struct memory_writer {
     struct blob_store_memory *memory;
     char *key;
     struct body *body;
+    struct memory_writer *next; /* in the store's list, where it is growing */
 };
 
 static void body_release(struct body *body)
@@ -143,6 +146,29 @@ static enum es_code reader_read(struct blob_reader *reader, int64_t offset, void
     return ES_OK;
 }
 
+static enum es_code growing_read(struct blob_reader *reader, int64_t offset, void *ret_bytes,
+                                 size_t size, size_t *ret_size, struct es_err *reterr)
+{
+    struct blob_store_memory *memory = ((struct memory_reader *)reader)->memory;
+    pthread_mutex_lock(&memory->lock);
+    enum es_code code = reader_read(reader, offset, ret_bytes, size, ret_size, reterr);
+    pthread_mutex_unlock(&memory->lock);
+    return code;
+}
+
+static enum es_code reader_look(struct blob_reader *reader, struct es_err *reterr)
+{
+    struct memory_reader *memory_reader = (struct memory_reader *)reader;
+    const struct body *body = memory_reader->body;
+    pthread_mutex_lock(&memory_reader->memory->lock);
+    reader->info = body->info;
+    reader->info.size_bytes = (int64_t)body->bytes.size;
+    reader->is_growing = body->is_growing;
+    bool is_given_up = body->is_given_up;
+    pthread_mutex_unlock(&memory_reader->memory->lock);
+    return is_given_up ? es_fail(reterr, ES_CANCELLED, "the writer gave it up") : ES_OK;
+}
+
 static void reader_close(struct blob_reader *reader)
 {
     struct memory_reader *memory_reader = (struct memory_reader *)reader;
@@ -152,7 +178,28 @@ static void reader_close(struct blob_reader *reader)
     free(memory_reader);
 }
 
-static const struct blob_reader_ops reader_ops = { .read = reader_read, .close = reader_close };
+static const struct blob_reader_ops reader_ops = {
+    .read = reader_read,
+    .look = reader_look,
+    .close = reader_close,
+};
+
+static const struct blob_reader_ops growing_ops = {
+    .read = growing_read,
+    .look = reader_look,
+    .close = reader_close,
+};
+
+/* Takes over one reference of the body. */
+static struct blob_reader *reader_make(struct blob_store_memory *memory, struct body *body,
+                                       const struct blob_reader_ops *ops)
+{
+    struct memory_reader *reader = es_malloc(sizeof(*reader));
+    reader->base = (struct blob_reader){ .ops = ops, .info = body->info, .fd = -1 };
+    reader->memory = memory;
+    reader->body = body;
+    return &reader->base;
+}
 
 static enum es_code store_open(struct blob_store *store, const char *key,
                                struct blob_reader **ret_reader, struct es_err *reterr)
@@ -169,11 +216,31 @@ static enum es_code store_open(struct blob_store *store, const char *key,
     pthread_mutex_unlock(&memory->lock);
     if (!body)
         return blob_missing(reterr, key);
-    struct memory_reader *reader = es_malloc(sizeof(*reader));
-    reader->base = (struct blob_reader){ .ops = &reader_ops, .info = body->info, .fd = -1 };
-    reader->memory = memory;
-    reader->body = body;
-    *ret_reader = &reader->base;
+    *ret_reader = reader_make(memory, body, &reader_ops);
+    return ES_OK;
+}
+
+static enum es_code store_open_growing(struct blob_store *store, const char *key,
+                                       struct blob_reader **ret_reader, struct es_err *reterr)
+{
+    struct blob_store_memory *memory = (struct blob_store_memory *)store;
+    pthread_mutex_lock(&memory->lock);
+    struct memory_writer *writer = memory->growing;
+    while (writer && strcmp(writer->key, key) != 0)
+        writer = writer->next;
+    struct body *body = writer ? writer->body : NULL;
+    if (body)
+        body->references++;
+    pthread_mutex_unlock(&memory->lock);
+    if (!body) /* not begun, or whole by now */
+        return store_open(store, key, ret_reader, reterr);
+    struct blob_reader *reader = reader_make(memory, body, &growing_ops);
+    enum es_code code = reader_look(reader, reterr);
+    if (code) {
+        reader_close(reader);
+        return blob_missing(reterr, key);
+    }
+    *ret_reader = reader;
     return ES_OK;
 }
 
@@ -183,6 +250,28 @@ static enum es_code writer_write(struct blob_writer *writer, const void *bytes, 
     (void)reterr;
     es_buf_append(&((struct memory_writer *)writer)->body->bytes, bytes, size);
     return ES_OK;
+}
+
+static enum es_code growing_write(struct blob_writer *writer, const void *bytes, size_t size,
+                                  struct es_err *reterr)
+{
+    struct memory_writer *memory_writer = (struct memory_writer *)writer;
+    pthread_mutex_lock(&memory_writer->memory->lock);
+    memory_writer->body->info.modified_at_ms = es_clock_realtime_ms();
+    enum es_code code = writer_write(writer, bytes, size, reterr);
+    pthread_mutex_unlock(&memory_writer->memory->lock);
+    return code;
+}
+
+/* Under the lock. */
+static void stop_growing(struct memory_writer *writer)
+{
+    struct memory_writer **link = &writer->memory->growing;
+    while (*link && *link != writer)
+        link = &(*link)->next;
+    if (*link)
+        *link = writer->next;
+    writer->body->is_growing = false;
 }
 
 static void writer_free(struct memory_writer *writer)
@@ -198,13 +287,14 @@ static enum es_code writer_commit(struct blob_writer *writer, struct blob_info *
     struct memory_writer *memory_writer = (struct memory_writer *)writer;
     struct blob_store_memory *memory = memory_writer->memory;
     struct body *body = memory_writer->body;
+
+    pthread_mutex_lock(&memory->lock);
+    stop_growing(memory_writer);
     body->info.size_bytes = (int64_t)body->bytes.size;
     body->info.modified_at_ms = es_clock_realtime_ms();
     es_id_v4(body->info.etag);
     if (ret_info)
         *ret_info = body->info;
-
-    pthread_mutex_lock(&memory->lock);
     put(memory, memory_writer->key, body);
     pthread_mutex_unlock(&memory->lock);
     writer_free(memory_writer);
@@ -214,7 +304,12 @@ static enum es_code writer_commit(struct blob_writer *writer, struct blob_info *
 static void writer_abort(struct blob_writer *writer)
 {
     struct memory_writer *memory_writer = (struct memory_writer *)writer;
+    struct blob_store_memory *memory = memory_writer->memory;
+    pthread_mutex_lock(&memory->lock);
+    stop_growing(memory_writer);
+    memory_writer->body->is_given_up = true;
     body_release(memory_writer->body);
+    pthread_mutex_unlock(&memory->lock);
     writer_free(memory_writer);
 }
 
@@ -224,18 +319,57 @@ static const struct blob_writer_ops writer_ops = {
     .abort = writer_abort,
 };
 
+static const struct blob_writer_ops growing_writer_ops = {
+    .write = growing_write,
+    .commit = writer_commit,
+    .abort = writer_abort,
+};
+
+static struct memory_writer *writer_make(struct blob_store *store, const char *key,
+                                         const struct blob_writer_ops *ops)
+{
+    struct memory_writer *writer = es_malloc(sizeof(*writer));
+    writer->base = (struct blob_writer){ .ops = ops, .fd = -1 };
+    writer->memory = (struct blob_store_memory *)store;
+    writer->key = es_strdup_heap(key);
+    writer->body = es_malloc(sizeof(struct body));
+    writer->body->references = 1;
+    return writer;
+}
+
 static enum es_code store_create(struct blob_store *store, const char *key,
                                  struct blob_writer **ret_writer, struct es_err *reterr)
 {
     enum es_code code = check_key(key, reterr);
     if (code)
         return code;
-    struct memory_writer *writer = es_malloc(sizeof(*writer));
-    writer->base = (struct blob_writer){ .ops = &writer_ops, .fd = -1 };
-    writer->memory = (struct blob_store_memory *)store;
-    writer->key = es_strdup_heap(key);
-    writer->body = es_malloc(sizeof(struct body));
-    writer->body->references = 1;
+    *ret_writer = &writer_make(store, key, &writer_ops)->base;
+    return ES_OK;
+}
+
+static enum es_code store_create_growing(struct blob_store *store, const char *key,
+                                         struct blob_writer **ret_writer, struct es_err *reterr)
+{
+    struct blob_store_memory *memory = (struct blob_store_memory *)store;
+    enum es_code code = check_key(key, reterr);
+    if (code)
+        return code;
+    struct memory_writer *writer = writer_make(store, key, &growing_writer_ops);
+    writer->body->is_growing = true;
+    writer->body->info.modified_at_ms = es_clock_realtime_ms();
+    pthread_mutex_lock(&memory->lock);
+    bool is_taken = false;
+    for (struct memory_writer *other = memory->growing; other; other = other->next)
+        is_taken |= strcmp(other->key, key) == 0;
+    if (!is_taken) {
+        writer->next = memory->growing;
+        memory->growing = writer;
+    }
+    pthread_mutex_unlock(&memory->lock);
+    if (is_taken) {
+        writer_abort(&writer->base);
+        return es_fail(reterr, ES_CONFLICT, "'%s' is growing already", key);
+    }
     *ret_writer = &writer->base;
     return ES_OK;
 }
@@ -343,6 +477,8 @@ static const struct blob_store_ops memory_ops = {
     .check = store_check,
     .open = store_open,
     .create = store_create,
+    .create_growing = store_create_growing,
+    .open_growing = store_open_growing,
     .stat = store_stat,
     .remove = store_remove,
     .remove_all = store_remove_all,

@@ -1,6 +1,7 @@
-/* Objects: bytes under a key, written once as a whole and never changed in part. Thread-safe; a
- * reader or writer belongs to one thread at a time. Every function blocks and may fail with
- * ES_UNAVAILABLE or ES_IO besides what its comment says. A full disk is ES_LIMIT storage_full. */
+/* Objects: bytes under a key, written once as a whole and never changed in part; one that takes
+ * long to come may be read while it grows. Thread-safe; a reader or writer belongs to one thread at
+ * a time. Every function blocks and may fail with ES_UNAVAILABLE or ES_IO besides what its comment
+ * says. A full disk is ES_LIMIT storage_full. */
 #ifndef BLOB_STORE_H
 #define BLOB_STORE_H
 
@@ -27,16 +28,21 @@ struct blob_writer;
 struct blob_store;
 
 struct blob_reader_ops {
-    /* Up to `size` bytes at `offset`, fewer only at the end. */
+    /* Up to `size` bytes at `offset`, fewer only at the end; of a growing object, at the end of
+     * what there is of it. */
     enum es_code (*read)(struct blob_reader *reader, int64_t offset, void *ret_bytes, size_t size,
                          size_t *ret_size, struct es_err *reterr);
+    /* Sets `info` and `is_growing` to how a growing object stands now; one that is whole stays as
+     * it is. ES_CANCELLED: its writer gave it up. */
+    enum es_code (*look)(struct blob_reader *reader, struct es_err *reterr);
     void (*close)(struct blob_reader *reader);
 };
 
 struct blob_reader {
     const struct blob_reader_ops *ops;
-    struct blob_info info;
-    int fd; /* a descriptor with the same bytes, owned by the reader, or -1 */
+    struct blob_info info; /* of a growing object: what there was of it at the last look */
+    bool is_growing;       /* more may come, or nothing of it may remain */
+    int fd; /* a descriptor with the same bytes, owned by the reader, or -1; -1 while it grows */
 };
 
 struct blob_writer_ops {
@@ -66,6 +72,15 @@ struct blob_store_ops {
                          struct es_err *reterr);
     enum es_code (*create)(struct blob_store *store, const char *key,
                            struct blob_writer **ret_writer, struct es_err *reterr);
+    /* For what others shall read while it is being written, by `open_growing`: of one key one at a
+     * time, else ES_CONFLICT. What has been written can be read soon after, not at once. It is no
+     * object before its commit: nothing else finds it. */
+    enum es_code (*create_growing)(struct blob_store *store, const char *key,
+                                   struct blob_writer **ret_writer, struct es_err *reterr);
+    /* As `open`, but finds one that grows too. Where its writer died it is not found any more, or
+     * its `modified_at_ms` stays as it is. */
+    enum es_code (*open_growing)(struct blob_store *store, const char *key,
+                                 struct blob_reader **ret_reader, struct es_err *reterr);
     enum es_code (*stat)(struct blob_store *store, const char *key, struct blob_info *ret_info,
                          struct es_err *reterr);
     /* One that is not there is no error. */

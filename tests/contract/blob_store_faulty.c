@@ -43,6 +43,18 @@ static enum es_code faulty_read(struct blob_reader *reader, int64_t offset, void
     FAULTY_CALL((struct faulty_reader *)reader, read, offset, ret_bytes, size, ret_size, reterr);
 }
 
+static enum es_code faulty_look(struct blob_reader *reader, struct es_err *reterr)
+{
+    struct faulty_reader *faulty = (struct faulty_reader *)reader;
+    struct fault fault = faults_next(faulty->faults, "look");
+    if (fault.code)
+        return faults_fail(&fault, "look", reterr);
+    enum es_code code = faulty->inner->ops->look(faulty->inner, reterr);
+    reader->info = faulty->inner->info;
+    reader->is_growing = faulty->inner->is_growing;
+    return code;
+}
+
 static void faulty_reader_close(struct blob_reader *reader)
 {
     blob_reader_close(((struct faulty_reader *)reader)->inner);
@@ -51,8 +63,20 @@ static void faulty_reader_close(struct blob_reader *reader)
 
 static const struct blob_reader_ops reader_ops = {
     .read = faulty_read,
+    .look = faulty_look,
     .close = faulty_reader_close,
 };
+
+static struct blob_reader *wrap_reader(struct blob_store_faulty *wrapper, struct blob_reader *inner)
+{
+    struct faulty_reader *reader = es_malloc(sizeof(*reader));
+    reader->base = (struct blob_reader){
+        .ops = &reader_ops, .info = inner->info, .is_growing = inner->is_growing, .fd = inner->fd
+    };
+    reader->inner = inner;
+    reader->faults = wrapper->faults;
+    return &reader->base;
+}
 
 static enum es_code faulty_open(struct blob_store *store, const char *key,
                                 struct blob_reader **ret_reader, struct es_err *reterr)
@@ -63,14 +87,23 @@ static enum es_code faulty_open(struct blob_store *store, const char *key,
         return faults_fail(&fault, "open", reterr);
     struct blob_reader *inner;
     enum es_code code = wrapper->inner->ops->open(wrapper->inner, key, &inner, reterr);
-    if (code)
-        return code;
-    struct faulty_reader *reader = es_malloc(sizeof(*reader));
-    reader->base = (struct blob_reader){ .ops = &reader_ops, .info = inner->info, .fd = inner->fd };
-    reader->inner = inner;
-    reader->faults = wrapper->faults;
-    *ret_reader = &reader->base;
-    return ES_OK;
+    if (code == ES_OK)
+        *ret_reader = wrap_reader(wrapper, inner);
+    return code;
+}
+
+static enum es_code faulty_open_growing(struct blob_store *store, const char *key,
+                                        struct blob_reader **ret_reader, struct es_err *reterr)
+{
+    struct blob_store_faulty *wrapper = wrapper_of(store);
+    struct fault fault = faults_next(wrapper->faults, "open_growing");
+    if (fault.code)
+        return faults_fail(&fault, "open_growing", reterr);
+    struct blob_reader *inner;
+    enum es_code code = wrapper->inner->ops->open_growing(wrapper->inner, key, &inner, reterr);
+    if (code == ES_OK)
+        *ret_reader = wrap_reader(wrapper, inner);
+    return code;
 }
 
 static enum es_code faulty_write(struct blob_writer *writer, const void *bytes, size_t size,
@@ -105,6 +138,15 @@ static const struct blob_writer_ops writer_ops = {
     .abort = faulty_abort,
 };
 
+static struct blob_writer *wrap_writer(struct blob_store_faulty *wrapper, struct blob_writer *inner)
+{
+    struct faulty_writer *writer = es_malloc(sizeof(*writer));
+    writer->base = (struct blob_writer){ .ops = &writer_ops, .fd = inner->fd };
+    writer->inner = inner;
+    writer->faults = wrapper->faults;
+    return &writer->base;
+}
+
 static enum es_code faulty_create(struct blob_store *store, const char *key,
                                   struct blob_writer **ret_writer, struct es_err *reterr)
 {
@@ -114,14 +156,23 @@ static enum es_code faulty_create(struct blob_store *store, const char *key,
         return faults_fail(&fault, "create", reterr);
     struct blob_writer *inner;
     enum es_code code = wrapper->inner->ops->create(wrapper->inner, key, &inner, reterr);
-    if (code)
-        return code;
-    struct faulty_writer *writer = es_malloc(sizeof(*writer));
-    writer->base = (struct blob_writer){ .ops = &writer_ops, .fd = inner->fd };
-    writer->inner = inner;
-    writer->faults = wrapper->faults;
-    *ret_writer = &writer->base;
-    return ES_OK;
+    if (code == ES_OK)
+        *ret_writer = wrap_writer(wrapper, inner);
+    return code;
+}
+
+static enum es_code faulty_create_growing(struct blob_store *store, const char *key,
+                                          struct blob_writer **ret_writer, struct es_err *reterr)
+{
+    struct blob_store_faulty *wrapper = wrapper_of(store);
+    struct fault fault = faults_next(wrapper->faults, "create_growing");
+    if (fault.code)
+        return faults_fail(&fault, "create_growing", reterr);
+    struct blob_writer *inner;
+    enum es_code code = wrapper->inner->ops->create_growing(wrapper->inner, key, &inner, reterr);
+    if (code == ES_OK)
+        *ret_writer = wrap_writer(wrapper, inner);
+    return code;
 }
 
 static enum es_code faulty_stat(struct blob_store *store, const char *key,
@@ -161,6 +212,8 @@ static const struct blob_store_ops faulty_ops = {
     .check = faulty_check,
     .open = faulty_open,
     .create = faulty_create,
+    .create_growing = faulty_create_growing,
+    .open_growing = faulty_open_growing,
     .stat = faulty_stat,
     .remove = faulty_remove,
     .remove_all = faulty_remove_all,
