@@ -10,7 +10,8 @@
 #define FILENAME_BYTES_MAX 1024 /* as sent; it is cut to what we keep */
 
 static const char *const types[] = { "audio", "video", NULL };
-static const char *const statuses[] = { "uploaded", "processing", "ready", "error", NULL };
+static const char *const statuses[] = { "uploading", "uploaded", "processing",
+                                        "ready",     "error",    NULL };
 static const char *const policies[] = { "public", "signed", NULL };
 static const char *const sorts[] = { "newest", "oldest", "name", "largest", NULL };
 

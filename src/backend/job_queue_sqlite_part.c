@@ -225,9 +225,9 @@ enum es_code sqlite_queue_retry(struct job_queue *queue, const struct lease *lea
 }
 
 enum es_code sqlite_queue_release(struct job_queue *queue, const struct lease *lease,
-                                  struct es_err *reterr)
+                                  int64_t delay_ms, struct es_err *reterr)
 {
-    return give_back(queue, lease, 0, 1, false, reterr);
+    return give_back(queue, lease, delay_ms, 1, false, reterr);
 }
 
 enum es_code sqlite_queue_bury(struct job_queue *queue, const struct lease *lease,

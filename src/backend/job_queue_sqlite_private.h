@@ -33,7 +33,7 @@ enum es_code sqlite_queue_finish(struct job_queue *queue, const struct lease *le
 enum es_code sqlite_queue_retry(struct job_queue *queue, const struct lease *lease,
                                 int64_t delay_ms, bool is_crash, struct es_err *reterr);
 enum es_code sqlite_queue_release(struct job_queue *queue, const struct lease *lease,
-                                  struct es_err *reterr);
+                                  int64_t delay_ms, struct es_err *reterr);
 enum es_code sqlite_queue_bury(struct job_queue *queue, const struct lease *lease,
                                struct es_err *reterr);
 

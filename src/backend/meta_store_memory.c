@@ -246,6 +246,7 @@ static const struct meta_store_ops memory_ops = {
     .media_get = memory_media_get,
     .media_list = memory_media_list,
     .media_change = memory_media_change,
+    .media_complete = memory_media_complete,
     .media_delete = memory_media_delete,
     .job_create = memory_job_create,
     .job_get = memory_job_get,

@@ -33,20 +33,27 @@ static int newest_first(const void *left, const void *right)
     return compare_age(*b, *a);
 }
 
-static void update_media_status(struct meta_store_memory *memory, const char *media_id)
+void memory_media_follow_jobs(struct meta_store_memory *memory, struct media *media)
 {
     es_auto_arena arena = { 0 };
     const struct job **jobs = es_new_array(&arena, const struct job *, memory->jobs.count);
     size_t count = 0;
     for (size_t i = 0; i < memory->jobs.count; i++)
-        if (strcmp(memory->jobs.records[i]->job->media_id, media_id) == 0)
+        if (strcmp(memory->jobs.records[i]->job->media_id, media->id) == 0)
             jobs[count++] = memory->jobs.records[i]->job;
     if (count > 0)
         qsort(jobs, count, sizeof(*jobs), newest_first);
     enum job_status *statuses = es_new_array(&arena, enum job_status, count);
     for (size_t i = 0; i < count; i++)
         statuses[i] = jobs[i]->status;
-    memory_media_find(memory, media_id)->media->status = media_status_of_jobs(statuses, count);
+    media->status = media_status_of_jobs(statuses, count);
+}
+
+static void update_media_status(struct meta_store_memory *memory, const char *media_id)
+{
+    struct media *media = memory_media_find(memory, media_id)->media;
+    if (media->status != MEDIA_UPLOADING)
+        memory_media_follow_jobs(memory, media);
 }
 
 enum es_code memory_job_create(struct meta_store *store, const struct job *job,

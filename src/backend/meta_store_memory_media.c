@@ -97,7 +97,7 @@ static int by_key(const void *left, const void *right)
 static bool is_wanted(const struct media *media, const struct media_query *query,
                       const char *needle, struct es_arena *arena)
 {
-    if (strcmp(media->user_id, query->user_id) != 0)
+    if (query->user_id && strcmp(media->user_id, query->user_id) != 0)
         return false;
     if (query->status && media->status != query->status)
         return false;
@@ -111,7 +111,7 @@ enum es_code memory_media_list(struct meta_store *store, const struct media_quer
                                struct es_arena *arena, struct media **ret_media, size_t *ret_count,
                                const char **ret_next_cursor, struct es_err *reterr)
 {
-    assert(query->user_id && query->limit >= 1 && query->limit <= META_LIST_MAX);
+    assert((query->user_id || query->status) && query->limit >= 1 && query->limit <= META_LIST_MAX);
     es_auto_arena scratch = { 0 };
     struct list_cursor after = { 0 };
     struct sorted_media none =
@@ -162,6 +162,25 @@ enum es_code memory_media_change(struct meta_store *store, const char *id,
     if (change->status)
         record->media->status = change->status;
     record->media->link_epoch += change->revokes_links;
+    return ES_OK;
+}
+
+enum es_code memory_media_complete(struct meta_store *store, const struct media *media,
+                                   struct es_err *reterr)
+{
+    auto_unlock *memory = memory_lock(store);
+    struct record *record = memory_media_find(memory, media->id);
+    if (!record)
+        return media_missing(reterr, media->id);
+    struct media *kept = record->media;
+    if (kept->status != MEDIA_UPLOADING)
+        return es_fail(reterr, ES_CONFLICT, "media %s is complete already", media->id);
+    const struct media *copy = media_copy(media, &record->arena);
+    kept->content_type = copy->content_type;
+    kept->original_size_bytes = copy->original_size_bytes;
+    kept->sha256 = copy->sha256;
+    kept->facts = copy->facts;
+    memory_media_follow_jobs(memory, kept);
     return ES_OK;
 }
 

@@ -46,6 +46,8 @@ struct record *memory_user_find(struct meta_store_memory *memory, const char *id
 struct record *memory_media_find(struct meta_store_memory *memory, const char *id);
 struct record *memory_job_find(struct meta_store_memory *memory, const char *id);
 
+/* Makes the media's status what its jobs make it. */
+void memory_media_follow_jobs(struct meta_store_memory *memory, struct media *media);
 /* Removes a media's jobs; a job's shares; a user's. */
 void memory_jobs_remove_of_media(struct meta_store_memory *memory, const char *media_id);
 void memory_shares_remove_of_job(struct meta_store_memory *memory, const char *job_id);
@@ -60,6 +62,8 @@ enum es_code memory_media_list(struct meta_store *store, const struct media_quer
                                const char **ret_next_cursor, struct es_err *reterr);
 enum es_code memory_media_change(struct meta_store *store, const char *id,
                                  const struct media_change *change, struct es_err *reterr);
+enum es_code memory_media_complete(struct meta_store *store, const struct media *media,
+                                   struct es_err *reterr);
 enum es_code memory_media_delete(struct meta_store *store, const char *id, struct es_err *reterr);
 
 enum es_code memory_job_create(struct meta_store *store, const struct job *job,

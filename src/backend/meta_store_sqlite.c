@@ -238,6 +238,7 @@ static const struct meta_store_ops sqlite_ops = {
     .media_get = sqlite_media_get,
     .media_list = sqlite_media_list,
     .media_change = sqlite_media_change,
+    .media_complete = sqlite_media_complete,
     .media_delete = sqlite_media_delete,
     .job_create = sqlite_job_create,
     .job_get = sqlite_job_get,

@@ -47,8 +47,8 @@ static enum es_code read_job(const struct sqlite_rows *rows, struct es_arena *ar
     return ES_OK;
 }
 
-static enum es_code update_media_status(struct sqlite_tx *tx, const char *media_id,
-                                        struct es_err *reterr)
+enum es_code sqlite_media_follow_jobs(struct sqlite_tx *tx, const char *media_id,
+                                      struct es_err *reterr)
 {
     es_auto_arena arena = { 0 };
     int64_t total;
@@ -71,7 +71,7 @@ static enum es_code update_media_status(struct sqlite_tx *tx, const char *media_
     if (code)
         return code;
     return sqlite_tx_run(
-        tx, "UPDATE media SET status = ?2 WHERE id = ?1",
+        tx, "UPDATE media SET status = ?2 WHERE id = ?1 AND status <> 'uploading'",
         SQL_VALUES(sql_text(media_id),
                    sql_text(media_status_name(media_status_of_jobs(statuses, (size_t)total)))),
         NULL, reterr);
@@ -104,7 +104,7 @@ enum es_code sqlite_job_create(struct meta_store *store, const struct job *job,
     if (code == ES_NOT_FOUND)
         return es_fail_word(reterr, ES_NOT_FOUND, "media_not_found", "no media %s", job->media_id);
     if (!code)
-        code = update_media_status(&tx, job->media_id, reterr);
+        code = sqlite_media_follow_jobs(&tx, job->media_id, reterr);
     return code ? code : sqlite_tx_commit(&tx, reterr);
 }
 
@@ -239,7 +239,7 @@ enum es_code sqlite_job_change(struct meta_store *store, const char *id,
     if (!code)
         code = write_job(&tx, &job, reterr);
     if (!code)
-        code = update_media_status(&tx, job.media_id, reterr);
+        code = sqlite_media_follow_jobs(&tx, job.media_id, reterr);
     return code ? code : sqlite_tx_commit(&tx, reterr);
 }
 
@@ -255,7 +255,7 @@ enum es_code sqlite_job_delete(struct meta_store *store, const char *id, struct 
         code = sqlite_tx_run(&tx, "DELETE FROM job WHERE id = ?1", SQL_VALUES(sql_text(id)), NULL,
                              reterr);
     if (!code)
-        code = update_media_status(&tx, job.media_id, reterr);
+        code = sqlite_media_follow_jobs(&tx, job.media_id, reterr);
     return code ? code : sqlite_tx_commit(&tx, reterr);
 }
 

@@ -161,7 +161,7 @@ enum es_code sqlite_media_list(struct meta_store *store, const struct media_quer
                                struct es_arena *arena, struct media **ret_media, size_t *ret_count,
                                const char **ret_next_cursor, struct es_err *reterr)
 {
-    assert(query->user_id && query->limit >= 1 && query->limit <= META_LIST_MAX);
+    assert((query->user_id || query->status) && query->limit >= 1 && query->limit <= META_LIST_MAX);
     es_auto_arena scratch = { 0 };
     const struct media_order *order = order_of(query->sort);
     struct list_cursor after = { .text = "" };
@@ -170,11 +170,11 @@ enum es_code sqlite_media_list(struct meta_store *store, const struct media_quer
         code = list_cursor_read(query->cursor, order->letter, &scratch, &after, reterr);
     if (code)
         return code;
-    const char *sql = es_printf(
-        &scratch, "SELECT " MEDIA_COLUMNS " FROM media WHERE user_id = ?1%s%s%s%s%s LIMIT ?7",
-        query->cursor ? order->where : "", query->status ? " AND status = ?4" : "",
-        query->type ? " AND type = ?5" : "", query->text ? " AND instr(search_text, ?6) > 0" : "",
-        order->order);
+    const char *sql =
+        es_printf(&scratch, "SELECT " MEDIA_COLUMNS " FROM media WHERE %s%s%s%s%s%s LIMIT ?7",
+                  query->user_id ? "user_id = ?1" : "?1 IS NULL", query->cursor ? order->where : "",
+                  query->status ? " AND status = ?4" : "", query->type ? " AND type = ?5" : "",
+                  query->text ? " AND instr(search_text, ?6) > 0" : "", order->order);
     struct sql_value key = sql_int(after.number);
     if (order->is_text)
         key = (struct sql_value)sql_text(after.text);
@@ -231,6 +231,36 @@ enum es_code sqlite_media_change(struct meta_store *store, const char *id,
                    sql_text(media_name_key(media.original_filename, &arena)),
                    sql_text(media_search_text(media.original_filename, &media.facts, &arena))),
         NULL, reterr);
+    return code ? code : sqlite_tx_commit(&tx, reterr);
+}
+
+enum es_code sqlite_media_complete(struct meta_store *store, const struct media *media,
+                                   struct es_err *reterr)
+{
+    es_auto_arena arena = { 0 };
+    es_auto_buf facts = { 0 };
+    struct media kept;
+    sqlite_auto_tx tx = { 0 };
+    media_facts_write(&media->facts, &facts);
+    enum es_code code = sqlite_tx_begin(meta_db(store), SQL_WRITE_DURABLE, &tx, reterr);
+    if (!code)
+        code = get_media(&tx, media->id, &arena, &kept, reterr);
+    if (!code && kept.status != MEDIA_UPLOADING)
+        code = es_fail(reterr, ES_CONFLICT, "media %s is complete already", media->id);
+    if (code)
+        return code;
+    code = sqlite_tx_run(
+        &tx,
+        "UPDATE media SET content_type = ?2, original_size_bytes = ?3, sha256 = ?4, facts = ?5,"
+        " type = ?6, search_text = ?7, status = ?8 WHERE id = ?1",
+        SQL_VALUES(sql_text(media->id), sql_text(media->content_type),
+                   sql_int(media->original_size_bytes), sql_text(media->sha256),
+                   sql_text(es_buf_text(&facts)), sql_text(media_type(&media->facts)),
+                   sql_text(media_search_text(kept.original_filename, &media->facts, &arena)),
+                   sql_text(media_status_name(MEDIA_UPLOADED))),
+        NULL, reterr);
+    if (!code)
+        code = sqlite_media_follow_jobs(&tx, media->id, reterr);
     return code ? code : sqlite_tx_commit(&tx, reterr);
 }
 

@@ -24,8 +24,13 @@ enum es_code sqlite_media_list(struct meta_store *store, const struct media_quer
                                const char **ret_next_cursor, struct es_err *reterr);
 enum es_code sqlite_media_change(struct meta_store *store, const char *id,
                                  const struct media_change *change, struct es_err *reterr);
+enum es_code sqlite_media_complete(struct meta_store *store, const struct media *media,
+                                   struct es_err *reterr);
 enum es_code sqlite_media_delete(struct meta_store *store, const char *id, struct es_err *reterr);
 
+/* Makes the media's status what its jobs make it, unless it is UPLOADING. */
+ES_CHECK enum es_code sqlite_media_follow_jobs(struct sqlite_tx *tx, const char *media_id,
+                                               struct es_err *reterr);
 enum es_code sqlite_job_create(struct meta_store *store, const struct job *job,
                                struct es_err *reterr);
 enum es_code sqlite_job_get(struct meta_store *store, const char *id, struct es_arena *arena,

@@ -11,9 +11,8 @@
 #define EXTENSION_LENGTH_MAX 10
 
 static const char *const status_names[] = {
-    [MEDIA_UPLOADED] = "uploaded",
-    [MEDIA_PROCESSING] = "processing",
-    [MEDIA_READY] = "ready",
+    [MEDIA_UPLOADING] = "uploading",   [MEDIA_UPLOADED] = "uploaded",
+    [MEDIA_PROCESSING] = "processing", [MEDIA_READY] = "ready",
     [MEDIA_ERROR] = "error",
 };
 static const char *const policy_names[] = {

@@ -53,6 +53,7 @@ struct media_facts {
 
 enum media_status {
     MEDIA_STATUS_UNSET = 0,
+    MEDIA_UPLOADING,  /* its bytes are still coming: no SHA-256 yet, facts as its head claims */
     MEDIA_UPLOADED,   /* no conversion has been asked for */
     MEDIA_PROCESSING, /* one is waiting or running */
     MEDIA_READY,      /* at least one is done, none runs */
@@ -73,7 +74,7 @@ struct media {
     const char *content_type;
     const char *original_extension; /* ".mp3", or "" */
     int64_t original_size_bytes;
-    const char *sha256; /* lower-case hexadecimal */
+    const char *sha256; /* lower-case hexadecimal; NULL while it is UPLOADING */
     int64_t created_at_ms;
     enum media_status status;
     enum playback_policy playback;

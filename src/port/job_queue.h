@@ -74,8 +74,9 @@ struct job_queue_ops {
     /* Waits again after `delay_ms`; counts as an attempt, and as a crash where it was one. */
     enum es_code (*retry)(struct job_queue *queue, const struct lease *lease, int64_t delay_ms,
                           bool is_crash, struct es_err *reterr);
-    /* Handed back unharmed (shutdown): waits again at once, no attempt counted. */
-    enum es_code (*release)(struct job_queue *queue, const struct lease *lease,
+    /* Handed back unharmed (shutdown, or nothing to do yet): waits again after `delay_ms`, no
+     * attempt counted. */
+    enum es_code (*release)(struct job_queue *queue, const struct lease *lease, int64_t delay_ms,
                             struct es_err *reterr);
     /* The job has failed for good: no part of it is given out any more; other holders of its leases
      * get ES_CANCELLED. */

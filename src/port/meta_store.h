@@ -23,7 +23,7 @@ enum media_sort { MEDIA_SORT_UNSET = 0, MEDIA_NEWEST, MEDIA_OLDEST, MEDIA_BY_NAM
 
 /* Which media: NULL, 0 and UNSET leave a condition out. */
 struct media_query {
-    const char *user_id; /* required */
+    const char *user_id; /* NULL: of every user, which needs a status */
     const char *text;    /* anywhere in file name, title, artist or album; letters of either case */
     const char *type;    /* "audio" or "video" */
     enum media_status status;
@@ -109,6 +109,11 @@ struct meta_store_ops {
                                struct es_err *reterr);
     enum es_code (*media_change)(struct meta_store *store, const char *id,
                                  const struct media_change *change, struct es_err *reterr);
+    /* All bytes of an UPLOADING media are there: content type, size, SHA-256 and facts become those
+     * of `media`, its status what its jobs make it. ES_NOT_FOUND; ES_CONFLICT for one that is not
+     * UPLOADING. */
+    enum es_code (*media_complete)(struct meta_store *store, const struct media *media,
+                                   struct es_err *reterr);
     /* Removes the record, its jobs' records and its shares, in one transaction. ES_NOT_FOUND. */
     enum es_code (*media_delete)(struct meta_store *store, const char *id, struct es_err *reterr);
 
@@ -124,7 +129,8 @@ struct meta_store_ops {
     /* One atomic write. ES_NOT_FOUND job_not_found; ES_CONFLICT job_state where the state table or
      * a greater fence forbids it. The same status again is allowed to the same or a greater fence.
      * Also sets the media's status from all its jobs: PROCESSING while one is unfinished, else
-     * READY while one is done, else ERROR where the newest failed, else UPLOADED. */
+     * READY while one is done, else ERROR where the newest failed, else UPLOADED; one that is
+     * UPLOADING stays so. */
     enum es_code (*job_change)(struct meta_store *store, const char *id,
                                const struct job_change *change, struct es_err *reterr);
     /* With its shares; the media's status follows. ES_NOT_FOUND. */

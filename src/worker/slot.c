@@ -322,7 +322,7 @@ static void settle_failure(struct slot *slot, enum es_code code, bool is_crash,
     struct es_err err = { 0 };
     if (atomic_load(&slot->shared->must_hand_back) && code == ES_CANCELLED) {
         log_part(slot, ES_LOG_INFO, "part handed back", ES_OK, why);
-        log_settled(slot, slot->queue->ops->release(slot->queue, slot->lease, &err), &err);
+        log_settled(slot, slot->queue->ops->release(slot->queue, slot->lease, 0, &err), &err);
         return;
     }
     if (code == ES_CANCELLED || code == ES_NOT_FOUND) { /* the user's will, or the media is gone */

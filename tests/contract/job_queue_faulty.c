@@ -72,9 +72,9 @@ static enum es_code faulty_retry(struct job_queue *queue, const struct lease *le
 }
 
 static enum es_code faulty_release(struct job_queue *queue, const struct lease *lease,
-                                   struct es_err *reterr)
+                                   int64_t delay_ms, struct es_err *reterr)
 {
-    FAULTY_CALL(wrapper_of(queue), release, lease, reterr);
+    FAULTY_CALL(wrapper_of(queue), release, lease, delay_ms, reterr);
 }
 
 static enum es_code faulty_bury(struct job_queue *queue, const struct lease *lease,

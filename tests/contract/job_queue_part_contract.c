@@ -251,7 +251,7 @@ static void preferring_what_is_done_or_unknown_is_nothing(void **state)
     struct lease *second = take(f);
     assert_int_equal(second->part.index, 2);
     CALL(prefer, job.id, 2); /* at work already; what follows on it does */
-    CALL(release, second);
+    CALL(release, second, 0);
     for (int index = 2; index <= 4; index++)
         assert_next(f, &job, index);
     CALL(cancel, job.id);
@@ -298,7 +298,7 @@ static void an_expired_part_goes_to_another_and_the_old_holder_is_refused(void *
     assert_lost(f, ANSWER(extend, old, LONG_MS, &no_progress));
     assert_lost(f, ANSWER(finish, old, NULL, &join, 1));
     assert_lost(f, ANSWER(retry, old, 0, true));
-    assert_lost(f, ANSWER(release, old));
+    assert_lost(f, ANSWER(release, old, 0));
     assert_lost(f, ANSWER(bury, old));
     CALL(finish, new, NULL, &join, 1);
     assert_lost(f, ANSWER(extend, new, LONG_MS, &no_progress));
@@ -395,16 +395,21 @@ static void a_retried_part_waits_for_its_delay_and_counts(void **state)
     assert_int_equal(lease->part.crashes, 1);
 }
 
-static void a_released_part_waits_at_once_and_no_attempt_counts(void **state)
+static void a_released_part_waits_and_no_attempt_counts(void **state)
 {
     struct fixture *f = *state;
     push(f, f->ana);
     for (int i = 0; i < 3 * PART_ATTEMPTS_MAX; i++) {
         struct lease *lease = take(f);
         assert_int_equal(lease->part.attempts, 1);
-        CALL(release, lease);
-        assert_lost(f, ANSWER(release, lease));
+        CALL(release, lease, 0);
+        assert_lost(f, ANSWER(release, lease, 0));
     }
+    CALL(release, take(f), LONG_MS);
+    assert_nothing_waits(f);
+    push(f, f->ben);
+    assert_int_equal(take(f)->part.attempts, 1);
+    assert_nothing_waits(f);
 }
 
 static void cancelling_stops_every_holder_and_every_part(void **state)
@@ -417,7 +422,7 @@ static void cancelling_stops_every_holder_and_every_part(void **state)
     assert_int_equal(ANSWER(extend, one, LONG_MS, &no_progress), ES_CANCELLED);
     assert_int_equal(ANSWER(finish, two, NULL, NULL, 0), ES_CANCELLED);
     assert_int_equal(ANSWER(retry, one, 0, false), ES_CANCELLED);
-    assert_int_equal(ANSWER(release, one), ES_CANCELLED);
+    assert_int_equal(ANSWER(release, one, 0), ES_CANCELLED);
     assert_int_equal(ANSWER(bury, one), ES_CANCELLED);
     assert_nothing_waits(f);
     struct job_live live = live_of(f, &job);
@@ -494,7 +499,7 @@ int main(void)
         TEST(a_dead_job_is_told_once_a_lease_time),
         TEST(a_job_pushed_for_a_new_attempt_begins_anew),
         TEST(a_retried_part_waits_for_its_delay_and_counts),
-        TEST(a_released_part_waits_at_once_and_no_attempt_counts),
+        TEST(a_released_part_waits_and_no_attempt_counts),
         TEST(cancelling_stops_every_holder_and_every_part),
         TEST(forgetting_stops_and_leaves_nothing),
         TEST(burying_ends_the_job_for_all_its_holders),

@@ -113,6 +113,12 @@ static enum es_code faulty_media_change(struct meta_store *store, const char *id
     FAULTY_CALL(wrapper_of(store), media_change, id, change, reterr);
 }
 
+static enum es_code faulty_media_complete(struct meta_store *store, const struct media *media,
+                                          struct es_err *reterr)
+{
+    FAULTY_CALL(wrapper_of(store), media_complete, media, reterr);
+}
+
 static enum es_code faulty_media_delete(struct meta_store *store, const char *id,
                                         struct es_err *reterr)
 {
@@ -191,6 +197,7 @@ static const struct meta_store_ops faulty_ops = {
     .media_get = faulty_media_get,
     .media_list = faulty_media_list,
     .media_change = faulty_media_change,
+    .media_complete = faulty_media_complete,
     .media_delete = faulty_media_delete,
     .job_create = faulty_job_create,
     .job_get = faulty_job_get,

@@ -260,6 +260,74 @@ static void media_are_found_by_text_type_and_status(void **state)
     }
 }
 
+static void a_media_is_uploading_until_it_is_complete(void **state)
+{
+    struct fixture *f = *state;
+    struct user ana = add_user(f, "ana"), luis = add_user(f, "luis");
+    struct media media = make_media(&ana, "film.mkv", 77), *read;
+    media.status = MEDIA_UPLOADING;
+    media.sha256 = NULL;
+    CALL(media_create, &media);
+    add_media(f, &luis, "other.mkv", 78);
+    CALL(media_get, media.id, &f->arena, &read);
+    assert_null(read->sha256);
+    struct job job = add_job(f, &media, 100);
+    assert_int_equal(media_status_of(f, &media), MEDIA_UPLOADING);
+    change_to(f, &job, JOB_PROCESSING, 1);
+    assert_int_equal(media_status_of(f, &media), MEDIA_UPLOADING);
+
+    struct media_query query = { .status = MEDIA_UPLOADING, .limit = 5 }; /* of any user */
+    struct media *found;
+    size_t count;
+    const char *next;
+    CALL(media_list, &query, &f->arena, &found, &count, &next);
+    assert_int_equal(count, 1);
+    assert_string_equal(found[0].id, media.id);
+
+    const struct media_tag tag = { "title", "Nocturno" };
+    media.original_size_bytes = 5000;
+    media.sha256 = "abcd";
+    media.content_type = "video/webm";
+    media.facts = (struct media_facts){ .format = "matroska",
+                                        .content_type = "video/webm",
+                                        .duration_seconds = 3.5,
+                                        .tags = &tag,
+                                        .tag_count = 1 };
+    const struct media_change rename = { .original_filename = "renamed.mkv" };
+    CALL(media_change, media.id, &rename);
+    CALL(media_complete, &media);
+    CALL(media_get, media.id, &f->arena, &read);
+    assert_int_equal(read->status, MEDIA_PROCESSING);
+    assert_int_equal(read->original_size_bytes, 5000);
+    assert_string_equal(read->sha256, "abcd");
+    assert_string_equal(read->content_type, "video/webm");
+    assert_true(read->facts.duration_seconds == 3.5);
+    assert_string_equal(read->original_filename, "renamed.mkv");
+    CALL(media_list, &query, &f->arena, &found, &count, &next);
+    assert_int_equal(count, 0);
+    query = (struct media_query){ .user_id = ana.id, .text = "nocturno", .limit = 5 };
+    CALL(media_list, &query, &f->arena, &found, &count, &next);
+    assert_int_equal(count, 1);
+
+    assert_int_equal(f->meta->ops->media_complete(f->meta, &media, &f->err), ES_CONFLICT);
+    CALL(media_delete, media.id);
+    REFUSED(ES_NOT_FOUND, "media_not_found", media_complete, &media);
+}
+
+static void a_complete_media_without_jobs_is_uploaded(void **state)
+{
+    struct fixture *f = *state;
+    struct user ana = add_user(f, "ana");
+    struct media media = make_media(&ana, "film.mkv", 77);
+    media.status = MEDIA_UPLOADING;
+    CALL(media_create, &media);
+    struct job job = add_job(f, &media, 100);
+    CALL(job_delete, job.id);
+    assert_int_equal(media_status_of(f, &media), MEDIA_UPLOADING);
+    CALL(media_complete, &media);
+    assert_int_equal(media_status_of(f, &media), MEDIA_UPLOADED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -269,6 +337,8 @@ int main(void)
         TEST(a_page_begins_where_the_last_one_ended_whatever_came_meanwhile),
         TEST(a_cursor_that_is_none_is_refused),
         TEST(media_are_found_by_text_type_and_status),
+        TEST(a_media_is_uploading_until_it_is_complete),
+        TEST(a_complete_media_without_jobs_is_uploaded),
     };
     return contract_run(meta_store_openers, tests);
 }

@@ -51,7 +51,7 @@ static void hammer(void *argument, size_t i)
         check(queue->ops->lease(queue, "w", 60000, &arena, &lease, &dead, &err), &err);
         if (lease) {
             check(queue->ops->extend(queue, lease, 60000, &progress, &err), &err);
-            check(i % 2 ? queue->ops->release(queue, lease, &err)
+            check(i % 2 ? queue->ops->release(queue, lease, 0, &err)
                         : queue->ops->finish(queue, lease, "{\"done\":1}", NULL, 0, &err),
                   &err);
             atomic_fetch_add(&hammer->finished, !(i % 2));

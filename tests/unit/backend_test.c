@@ -234,6 +234,7 @@ static void a_database_of_an_older_program_is_brought_up_to_date(void **state)
     assert_ok(meta_store_sqlite_open(path, &store, &err), err);
     meta_store_close(store);
     execute(path,
+            "DROP INDEX media_by_status;"
             "DROP INDEX job_by_content; ALTER TABLE job DROP COLUMN content_key;"
             "PRAGMA user_version = 1; PRAGMA foreign_keys = OFF;"
             "INSERT INTO job VALUES ('old', 'm', 'u', 'mp3', 'done', '{}', 5, 1, 2, 3, 4, 1, 0,"
