@@ -15,6 +15,7 @@
 #include "app/worker_metrics.h"
 #include "base/es_clock.h"
 #include "base/es_log.h"
+#include "engine/engine.h"
 #include "http/http_server.h"
 #include "service/monitor.h"
 #include "service/service.h"
@@ -56,6 +57,7 @@ enum es_code node_service_settings(const struct settings *settings, struct node_
     service.queue_name = settings->texts[SETTING_REDIS_QUEUE];
     service.node_id = roles.is_gateway ? "api" : settings->texts[SETTING_WORKER_ID];
     service.version = version();
+    service.engine_version = engine_version();
     *ret_settings = service;
     return ES_OK;
 }

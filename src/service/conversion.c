@@ -6,6 +6,7 @@
 #include "base/es_clock.h"
 #include "service/library.h"
 #include "service/notify.h"
+#include "service/reuse.h"
 
 /* Erased first in the queue, so that nobody goes on publishing, then in the store. */
 enum es_code conversion_erase(struct service_context *context, const struct job *job,
@@ -37,11 +38,14 @@ static enum es_code check_unfinished(struct service_context *context, const char
     return code;
 }
 
-/* What a push leaves undone, the sweep does: the record is there. */
-static void push(struct service_context *context, const struct job *job)
+/* What this leaves undone, the sweep does: the record is there. */
+static void set_on_its_way(struct service_context *context, const struct job *job)
 {
-    if (context->queue->ops->push(context->queue, job, NULL))
+    bool has_moved;
+    if (reuse_or_push(context, job, &has_moved, NULL))
         es_metric_add(context->families.push_failures, NULL, 1);
+    es_metric_add(context->families.jobs_enqueued, (const char *[]){ job_target_name(job->target) },
+                  1);
 }
 
 enum es_code conversion_convert(struct service_context *context, const struct caller *caller,
@@ -74,13 +78,12 @@ enum es_code conversion_convert(struct service_context *context, const struct ca
     job->status = JOB_ENQUEUED;
     job->enqueued_at_ms = job->updated_at_ms = es_clock_realtime_ms();
     job->attempts = 1;
+    reuse_set_key(context, media, job);
     code = context->meta->ops->job_create(context->meta, job, reterr);
     if (code)
         return code;
-    push(context, job);
-    es_metric_add(context->families.jobs_enqueued, (const char *[]){ job_target_name(target) }, 1);
-    notify_job(context, job);
-    notify_media(context, media);
+    notify_job_and_media(context, job);
+    set_on_its_way(context, job);
     return job_view_make(context, job, arena, ret_view, reterr);
 }
 
@@ -186,6 +189,7 @@ enum es_code conversion_cancel(struct service_context *context, const struct cal
     if (code)
         return code;
     notify_job_and_media(context, job);
+    reuse_settle(context, job);
     code = context->meta->ops->job_get(context->meta, job_id, arena, &job, reterr);
     return code ? code : job_view_make(context, job, arena, ret_view, reterr);
 }
@@ -214,10 +218,8 @@ enum es_code conversion_retry(struct service_context *context, const struct call
         code = context->meta->ops->job_get(context->meta, job_id, arena, &job, reterr);
     if (code)
         return code;
-    push(context, job);
-    es_metric_add(context->families.jobs_enqueued, (const char *[]){ job_target_name(job->target) },
-                  1);
     notify_job_and_media(context, job);
+    set_on_its_way(context, job);
     return job_view_make(context, job, arena, ret_view, reterr);
 }
 
@@ -241,6 +243,7 @@ enum es_code conversion_delete(struct service_context *context, const struct cal
     if (code)
         return code;
     notify_job_and_media(context, job);
+    reuse_settle(context, job);
     for (size_t i = 0; i < share_count; i++)
         if (strcmp(shares[i].job_id, job_id) == 0)
             notify_share(context, &shares[i]);
@@ -264,9 +267,9 @@ static enum es_code reconcile(struct service_context *context, const struct job 
         return ES_OK;
     if (code || job_status_is_final(job->status))
         return code;
-    *ret_is_changed = true;
     if (!live.is_known)
-        return queue->ops->push(queue, job, reterr);
+        return reuse_or_push(context, job, ret_is_changed, reterr);
+    *ret_is_changed = true;
     struct job_change change = { .status = JOB_CANCELLED, .at_ms = es_clock_realtime_ms() };
     code = context->meta->ops->job_change(context->meta, job->id, &change, reterr);
     if (code == ES_OK)

@@ -10,9 +10,12 @@
 
 /* ---- for users ---- */
 
-/* `options` NULL: the defaults. ES_NOT_FOUND media_not_found, ES_FORBIDDEN for another's media,
- * ES_INVALID target_invalid or option_invalid, ES_LIMIT too_many_jobs. A queue that is away is no
- * failure: the sweep pushes the job when it is back. */
+/* `options` NULL: the defaults. Where the same user's bytes were converted so before, the job is
+ * done at once by copies of what that made; where they are being converted so, it waits for that
+ * and is done with it. *ret_view is the job as it was accepted, enqueued. ES_NOT_FOUND
+ * media_not_found, ES_FORBIDDEN for another's media, ES_INVALID target_invalid or option_invalid,
+ * ES_LIMIT too_many_jobs. A queue that is away is no failure: the sweep pushes the job when it is
+ * back. */
 ES_CHECK enum es_code conversion_convert(struct service_context *context,
                                          const struct caller *caller, const char *media_id,
                                          enum job_target target, const struct job_options *options,
@@ -52,9 +55,9 @@ ES_CHECK enum es_code conversion_delete(struct service_context *context,
 
 /* ---- for the fleet ---- */
 
-/* Brings records and queue together: pushes every unfinished job that the queue does not know, and
- * cancels the record of one that was cancelled there. Any number of processes may do it at once;
- * every ten seconds or so. *ret_changed counts what was put right. */
+/* Brings records and queue together: sets every unfinished job on its way that the queue does not
+ * know, and cancels the record of one that was cancelled there. Any number of processes may do it
+ * at once; every ten seconds or so. *ret_changed counts what was put right. */
 ES_CHECK enum es_code conversion_sweep(struct service_context *context, size_t *ret_changed,
                                        struct es_err *reterr);
 
@@ -86,6 +89,10 @@ ES_CHECK enum es_code conversion_failed(struct service_context *context, const s
  * is gone is fine. */
 ES_CHECK enum es_code conversion_dead(struct service_context *context, const char *job_id,
                                       struct es_err *reterr);
+
+/* After conversion_done, once nothing but the output is left of the job: those of its user that
+ * wait for the same output get it. What fails here, the sweep does. */
+void conversion_settle(struct service_context *context, const struct lease *lease);
 
 /* After a worker was told ES_CANCELLED: removes whatever it may have published since the job was
  * cancelled or deleted. Does nothing where the job is alive or done. */

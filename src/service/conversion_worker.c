@@ -6,6 +6,7 @@
 #include "base/es_clock.h"
 #include "service/conversion.h"
 #include "service/notify.h"
+#include "service/reuse.h"
 
 #define FINAL_WRITE_MS 30000 /* what a last write to a store may take */
 
@@ -100,7 +101,17 @@ enum es_code conversion_failed(struct service_context *context, const struct lea
         return code;
     struct job job = job_of_lease(lease);
     notify_job_and_media(context, &job);
-    return conversion_erase(context, &job, reterr);
+    code = conversion_erase(context, &job, reterr);
+    conversion_settle(context, lease);
+    return code;
+}
+
+void conversion_settle(struct service_context *context, const struct lease *lease)
+{
+    es_auto_arena arena = { 0 };
+    struct job *job;
+    if (context->meta->ops->job_get(context->meta, lease->part.job_id, &arena, &job, NULL) == ES_OK)
+        reuse_settle(context, job);
 }
 
 enum es_code conversion_dead(struct service_context *context, const char *job_id,
@@ -123,7 +134,9 @@ enum es_code conversion_dead(struct service_context *context, const char *job_id
     if (code)
         return code;
     notify_job_and_media(context, job);
-    return conversion_erase(context, job, reterr);
+    code = conversion_erase(context, job, reterr);
+    reuse_settle(context, job);
+    return code;
 }
 
 enum es_code conversion_discard(struct service_context *context, const char *media_id,

@@ -4,6 +4,21 @@
 #include <math.h>
 
 #include "model/job_json.h"
+#include "service/reuse.h"
+
+/* The life of a job that waits for another one's output is that one's, except that it cannot be
+ * played yet. */
+static enum es_code read_awaited_live(struct service_context *context, const struct job *job,
+                                      struct es_arena *arena, struct job_live *live,
+                                      struct es_err *reterr)
+{
+    const struct job *awaited;
+    enum es_code code = reuse_awaited(context, job, arena, &awaited, reterr);
+    if (code == ES_OK && awaited)
+        code = context->queue->ops->live(context->queue, awaited->id, arena, live, reterr);
+    live->is_playable = false;
+    return code;
+}
 
 enum es_code job_view_make(struct service_context *context, const struct job *job,
                            struct es_arena *arena, struct job_view *ret_view, struct es_err *reterr)
@@ -13,6 +28,8 @@ enum es_code job_view_make(struct service_context *context, const struct job *jo
         struct es_err why = { 0 };
         enum es_code code =
             context->queue->ops->live(context->queue, job->id, arena, &view.live, &why);
+        if (code == ES_OK && !view.live.is_known)
+            code = read_awaited_live(context, job, arena, &view.live, &why);
         if (code == ES_UNAVAILABLE) {
             view.live = (struct job_live){ 0 };
         } else if (code) {

@@ -18,6 +18,7 @@ struct service_settings service_settings_default(void)
         .queue_name = "convert",
         .node_id = "api",
         .version = "",
+        .engine_version = "",
         .password = password_settings_default(),
     };
 }
@@ -54,6 +55,9 @@ static struct service_metrics define_metrics(struct es_metrics *metrics)
     return (struct service_metrics){
         .jobs_enqueued = define(metrics, "api_jobs_enqueued_total", "Conversions asked for.",
                                 ES_METRIC_COUNTER, "target_format"),
+        .jobs_reused = define(metrics, "api_jobs_reused_total",
+                              "Conversions done at once by copies of the same user's earlier ones.",
+                              ES_METRIC_COUNTER, "target_format"),
         .media_uploads =
             define(metrics, "api_media_uploads_total", "Media uploaded.", ES_METRIC_COUNTER, NULL),
         .queue_size = define(metrics, "api_queue_size", "Jobs waiting in the queue.",
@@ -91,6 +95,7 @@ static void copy_settings(struct service_context *context, const struct service_
     context->settings.queue_name = es_strdup(arena, settings->queue_name);
     context->settings.node_id = es_strdup(arena, settings->node_id);
     context->settings.version = es_strdup(arena, settings->version);
+    context->settings.engine_version = es_strdup(arena, settings->engine_version);
 }
 
 enum es_code service_context_open(const struct service_ports *ports,

@@ -32,6 +32,8 @@ struct service_settings {
     const char *queue_name;        /* "convert"; what the monitor and the metrics call the queue */
     const char *node_id;           /* this process in the fleet: "api", "worker_a" */
     const char *version;
+    const char *engine_version; /* of the engine that converts here: part of every recipe; "": not
+                                 * known, and nothing that was made before is used again */
     struct password_settings password;
 };
 
@@ -50,8 +52,8 @@ struct service_ports {
 struct active_users;   /* accounts.h */
 struct system_sampler; /* system_stats.h */
 struct service_metrics {
-    struct es_metric *jobs_enqueued, *media_uploads, *queue_size, *push_failures, *events_lost,
-        *orphans;
+    struct es_metric *jobs_enqueued, *jobs_reused, *media_uploads, *queue_size, *push_failures,
+        *events_lost, *orphans;
     struct es_metric *cpu_percent, *memory_percent, *net_sent, *net_received;
 };
 

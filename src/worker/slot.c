@@ -239,6 +239,7 @@ static enum es_code do_join(struct slot *slot, bool *ret_is_crash, struct es_err
     if (code)
         return code;
     remove_intermediates(slot, &outcome);
+    conversion_settle(slot->context, slot->lease);
     atomic_fetch_add(&slot->shared->jobs_done, 1);
     es_metric_add(slot->shared->jobs_done_total, &slot->shared->worker_id, 1);
     es_log(ES_LOG_INFO, "job done", es_log_str("job_id", slot->lease->part.job_id),

@@ -167,6 +167,7 @@ void fixture_finish(struct fixture *fixture, const char *text)
                           job_output_name(job->target)),
                 text);
     assert_works(conversion_done(fixture->context, lease, (int64_t)strlen(text), NULL, reterr));
+    conversion_settle(fixture->context, lease);
 }
 
 enum job_status fixture_status(struct fixture *fixture, const char *job_id)
