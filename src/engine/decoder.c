@@ -180,7 +180,8 @@ enum es_code decoder_start(struct decoder *decoder, int64_t start, struct es_err
     int64_t first = decoder->stream->start_time != AV_NOPTS_VALUE ? decoder->stream->start_time : 0;
     int64_t second = av_rescale_q(AV_TIME_BASE, AV_TIME_BASE_Q, decoder->stream->time_base);
     int64_t back_seconds = 0;
-    while (start - back_seconds * second > first && back_seconds <= SEEK_BACK_LAST_SECONDS) {
+    while (!decoder->demuxer->timeline && start - back_seconds * second > first &&
+           back_seconds <= SEEK_BACK_LAST_SECONDS) {
         bool is_right = false;
         enum es_code code =
             try_seek(decoder, start - back_seconds * second, start, &is_right, reterr);

@@ -8,6 +8,7 @@
 
 #include "engine/allowed.h"
 #include "engine/av_error.h"
+#include "engine/timeline.h"
 
 #define IO_BUFFER_BYTES  (128 * 1024)
 #define PROBE_BYTES_MIN  4096
@@ -159,6 +160,8 @@ static enum es_code open_format(struct demuxer *demuxer, struct es_err *reterr)
         return fail_read(demuxer, status, "opening the container", reterr);
     }
     demuxer->format = format;
+    if (timeline_is_needed(format))
+        demuxer->timeline = timeline_new();
     return ES_OK;
 }
 
@@ -170,6 +173,7 @@ static enum es_code open_container(const struct engine_input *input, bool is_loo
         return es_fail_word(reterr, ES_MEDIA, "media_empty", "the source has no bytes");
     es_auto(demuxer) demuxer = es_malloc(sizeof(*demuxer));
     demuxer->input = input;
+    demuxer->wanted[0] = demuxer->wanted[1] = -1;
     enum es_code code = open_format(demuxer, reterr);
     if (code != ES_OK)
         return code;
@@ -202,40 +206,50 @@ void demuxer_close(struct demuxer *demuxer)
         av_freep(&io->buffer);
         avio_context_free(&io);
     }
+    if (demuxer->timeline)
+        timeline_free(demuxer->timeline);
     free(demuxer);
+}
+
+static bool is_wanted(const struct demuxer *demuxer, int index)
+{
+    const int *wanted = demuxer->wanted;
+    return (wanted[0] < 0 && wanted[1] < 0) || index == wanted[0] || index == wanted[1];
 }
 
 void demuxer_select(struct demuxer *demuxer, int first_index, int second_index)
 {
-    for (unsigned i = 0; i < demuxer->format->nb_streams; i++) {
-        bool is_wanted = (int)i == first_index || (int)i == second_index;
-        demuxer->format->streams[i]->discard = is_wanted ? AVDISCARD_DEFAULT : AVDISCARD_ALL;
-    }
+    demuxer->wanted[0] = first_index;
+    demuxer->wanted[1] = second_index;
+    for (unsigned i = 0; i < demuxer->format->nb_streams && !demuxer->timeline; i++)
+        demuxer->format->streams[i]->discard =
+            is_wanted(demuxer, (int)i) ? AVDISCARD_DEFAULT : AVDISCARD_ALL;
 }
 
 enum es_code demuxer_read(struct demuxer *demuxer, AVPacket *packet, bool *ret_has_packet,
                           struct es_err *reterr)
 {
-    for (int broken_reads = 0; broken_reads < BROKEN_READS_MAX; broken_reads++) {
+    for (int broken_reads = 0; broken_reads < BROKEN_READS_MAX;) {
         int status = av_read_frame(demuxer->format, packet);
         if (demuxer->read_err.code != ES_OK) {
             av_packet_unref(packet);
             *reterr = demuxer->read_err;
             return reterr->code;
         }
-        if (status >= 0) {
-            if (packet->stream_index >= 0 &&
-                demuxer->format->streams[packet->stream_index]->discard != AVDISCARD_ALL) {
-                *ret_has_packet = true;
-                return ES_OK;
-            }
-            av_packet_unref(packet);
-            broken_reads--;
-            continue;
-        }
         if (status == AVERROR_EOF)
             break;
-        demuxer->damaged_packets++;
+        if (status < 0) {
+            demuxer->damaged_packets++;
+            broken_reads++;
+            continue;
+        }
+        if (demuxer->timeline)
+            timeline_mend(demuxer->timeline, demuxer->format, packet);
+        if (is_wanted(demuxer, packet->stream_index)) {
+            *ret_has_packet = true;
+            return ES_OK;
+        }
+        av_packet_unref(packet);
     }
     *ret_has_packet = false;
     return ES_OK;

@@ -18,10 +18,13 @@ struct demuxer {
     AVFormatContext *format;
     bool is_sure;            /* the bytes could hardly be another format */
     int64_t damaged_packets; /* that the container's reader stumbled over */
+    struct timeline
+        *timeline; /* of times that may leap, else NULL: to be read from the beginning */
 
     /* private */
     const struct engine_input *input;
     int64_t position;
+    int wanted[2];          /* streams; both < 0: all */
     struct es_err read_err; /* of the input, in the place of libav's */
 };
 

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <libavfilter/buffersink.h>
 #include <libavfilter/buffersrc.h>
+#include <libavutil/opt.h>
 
 #include "engine/av_error.h"
 #include "engine/compat.h"
@@ -99,6 +100,10 @@ static enum es_code build(struct frame_filter *filter, const AVFrame *frame, str
     if (!filter->graph)
         abort();
     filter->graph->nb_threads = 1;
+    /* Fewer channels by ITU-R BS.775: centre and surrounds 3 dB down, no LFE; and the sum made
+     * small enough that the loudest sound does not clip. */
+    if (av_opt_set(filter->graph, "aresample_swr_opts", "rematrix_maxval=1.0", 0) < 0)
+        abort();
     char chain[VIDEO_CHAIN_BYTES];
     if (filter->spec->is_video)
         video_chain_write(&filter->spec->video, filter->stream, frame, chain);

@@ -6,6 +6,7 @@
 #include <libavutil/intreadwrite.h>
 
 #include "engine/decoder.h"
+#include "engine/timeline.h"
 #include "engine/video_chain.h"
 
 #define CANDIDATES_MAX     8
@@ -208,7 +209,9 @@ static enum es_code find_duration(const struct engine_input *input, struct surve
     if (ends.chosen > survey->origin_us)
         survey->duration_seconds = (double)(ends.chosen - survey->origin_us) / AV_TIME_BASE;
     survey->claimed_seconds = survey->duration_seconds;
-    if (is_claim && ends.any != INT64_MIN && claimed_end - ends.any > CLAIM_TOLERANCE_US)
+    bool has_leapt = survey->demuxer->timeline && timeline_has_leapt(survey->demuxer->timeline);
+    if (is_claim && !has_leapt && ends.any != INT64_MIN &&
+        claimed_end - ends.any > CLAIM_TOLERANCE_US)
         survey->claimed_seconds = (double)(claimed_end - survey->origin_us) / AV_TIME_BASE;
     return ES_OK;
 }
