@@ -24,7 +24,8 @@ const long_film_seconds = options.quick ? 60 : 600;
 const ffmpeg = ['ffmpeg', '-nostdin', '-v', 'error', '-y'];
 const mp3 = ['-vn', '-ar', '44100', '-ac', '2', '-b:a', '192k'];
 const x264 = ['-c:v', 'libx264', '-preset', 'veryfast', '-crf', '23', '-c:a', 'aac', '-b:a', '128k'];
-const hls = ['-start_number', '0', '-hls_time', '5', '-hls_list_size', '0', '-f', 'hls'];
+/* Key frames where segments are to begin, as ours have: else segments last as long as x264 likes. */
+const hls = ['-force_key_frames', 'expr:gte(t,n_forced*5)', '-start_number', '0', '-hls_time', '5', '-hls_list_size', '0', '-f', 'hls'];
 
 function convert(input, output, ...more) {
   return [[binary, 'convert', ...more, input, output]];
@@ -88,7 +89,7 @@ const cases = {
     return {
       goal: 0.80, input, result: '.',
       ours: (out) => convert(input, `${out}/index.m3u8`),
-      theirs: (out) => [[...ffmpeg, '-i', input, '-c', 'copy', ...hls, `${out}/index.m3u8`]],
+      theirs: (out) => [[...ffmpeg, '-i', input, '-c', 'copy', ...hls.slice(2), `${out}/index.m3u8`]],
     };
   },
   async 'copy-mp4'() {

@@ -4,8 +4,20 @@
 #include <libavutil/cpu.h>
 #include <libavutil/crc.h>
 #include <libavutil/dict.h>
+#include <math.h>
 
 #include "engine/av_error.h"
+
+#define GROUP_FRAMES      250 /* x264's own */
+#define GROUP_SECONDS_MAX 16.0
+
+/* Key frames are dear: a span of usual length is one group of pictures but for scene cuts. */
+static int group_frames(const struct part_spec *spec)
+{
+    double seconds = spec->timeline_seconds < GROUP_SECONDS_MAX ? spec->timeline_seconds : 0;
+    int frames = (int)ceil(seconds * av_q2d(spec->video.frame_rate)) + 1;
+    return frames > GROUP_FRAMES ? frames : GROUP_FRAMES;
+}
 
 static void set_video(AVCodecContext *codec, const struct part_spec *spec,
                       const struct rendition_spec *rendition, AVDictionary **options)
@@ -23,6 +35,7 @@ static void set_video(AVCodecContext *codec, const struct part_spec *spec,
     codec->colorspace = (enum AVColorSpace)video->color_space;
     codec->thread_count = 1; /* a part is one core's; and the same bytes come out every time */
     codec->flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
+    codec->gop_size = group_frames(spec);
     codec->rc_max_rate = rendition->rate_kbps_max * INT64_C(1000);
     codec->rc_buffer_size = rendition->rate_kbps_max * 1000;
     av_dict_set(options, "preset", "veryfast", 0);

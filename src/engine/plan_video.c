@@ -9,7 +9,7 @@
 
 #include "engine/compat.h"
 
-#define FIRST_SPAN_SECONDS       5.0
+#define FIRST_SPAN_SECONDS       5.0 /* where it plays before the rest is there */
 #define SPAN_SECONDS             10.0
 #define SPAN_REST_SECONDS        4.0 /* a shorter rest joins the span before */
 #define KEY_FRAME_REACH_SECONDS  3.0
@@ -169,7 +169,9 @@ enum es_code plan_video(struct planner *planner, struct es_err *reterr)
         return code;
     double total = planner->duration_seconds;
     double longest = fmax(SPAN_SECONDS, total / (PART_COUNT_MAX / 2.0));
-    double span = survey->can_seek ? FIRST_SPAN_SECONDS : INFINITY;
+    double span = planner->target == JOB_HLS ? FIRST_SPAN_SECONDS : longest;
+    if (!survey->can_seek)
+        span = INFINITY;
     int64_t reach = planner_ticks(KEY_FRAME_REACH_SECONDS, model.time_base);
     int64_t start = model.start;
     double begin = 0;

@@ -104,7 +104,8 @@ static enum es_code take_frame(void *context, AVFrame *frame, struct es_err *ret
     part->last_time = frame->pts;
     if (duration > 0)
         part->last_duration = duration;
-    bool is_cut = cutter_is_due(&part->frame_cutter, frame->pts);
+    /* One file needs no key frames but those that the encoder finds worth it. */
+    bool is_cut = part->spec->target == JOB_HLS && cutter_is_due(&part->frame_cutter, frame->pts);
     frame->pict_type = is_cut ? AV_PICTURE_TYPE_I : AV_PICTURE_TYPE_NONE;
     enum es_code code = encoder_push(part->encoder, frame, reterr);
     return code == ES_OK ? reporter_tick(&part->reporter, done_seconds(part), reterr) : code;
