@@ -126,6 +126,21 @@ struct http_file {
  */
 void http_reply_file(struct http_exchange *exchange, const struct http_file *file);
 
+/* ---- waiting without a thread ---- */
+
+struct http_wait;
+
+/* In a handler that does not run on HTTP_LANE_LOOP, instead of a reply: once it has returned, the
+ * request waits, and costs no thread, until http_wait_end. Then the handler is called again from
+ * its beginning, with the same exchange; where the server stops it is refused as overloaded
+ * instead. That the client goes away meanwhile is not noticed: whoever waits must bound it. */
+struct http_wait *http_exchange_wait(struct http_exchange *exchange);
+
+/* Ends the wait and gives the handle up, which must be done once for each, also where the server
+ * was stopped or closed meanwhile. Any thread, does not block; may come before the handler returns.
+ */
+void http_wait_end(struct http_wait *wait);
+
 /* ---- live streams (Server-Sent Events) ---- */
 
 struct http_stream;

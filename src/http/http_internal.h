@@ -60,6 +60,10 @@ struct http_server {
     struct http_stream *streams;
     size_t streams_count;
     uint64_t stream_serial;
+
+    pthread_mutex_t waits_mutex;
+    pthread_cond_t has_no_waits;
+    struct http_wait *waits;
 };
 
 /* Has `run(argument)` called on the lane. False, and nothing happens, where it is drained already,
@@ -241,6 +245,7 @@ struct http_exchange {
     size_t piece_size;
     size_t piece_done; /* bytes of the library's buffer that were handled but not given back */
     struct es_buf piece_copy;
+    struct http_wait *wait; /* the handler asked for one */
 
     void *user;
     void (*release)(void *user);
@@ -283,7 +288,18 @@ void http_stream_client_gone(struct http_server *server, uint64_t serial);
 void http_streams_beat(struct http_server *server, int64_t now_ms);
 void http_streams_end(struct http_server *server); /* all of them, for the stop */
 
+/* ---- http_wait.c ---- */
+
+/* The handler that asked for a wait has returned. The exchange is no longer the caller's. */
+void http_wait_leave(struct http_exchange *exchange);
+/* For the stop: all of them go on. Then, with no handler running any more: the last has. */
+void http_waits_end(struct http_server *server);
+void http_waits_await(struct http_server *server);
+
 /* ---- http_loop.c: the library's callbacks ---- */
+
+/* Has the handler called again. False where the pools are gone. */
+ES_CHECK bool http_loop_run_again(struct http_exchange *exchange);
 
 void *http_loop_on_target(void *server, const char *target, struct MHD_Connection *connection);
 enum MHD_Result http_loop_on_access(void *server, struct MHD_Connection *connection,

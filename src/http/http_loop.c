@@ -68,7 +68,8 @@ static void call_route(struct http_exchange *exchange)
     case HTTP_STEP_HANDLER:
         exchange->has_handled = true;
         route->handler(exchange);
-        if (!http_exchange_is_replied(exchange))
+        assert(!exchange->wait || !http_exchange_is_replied(exchange));
+        if (!exchange->wait && !http_exchange_is_replied(exchange))
             http_exchange_refuse(exchange, HTTP_REFUSAL_NO_REPLY);
         break;
     case HTTP_STEP_NEW:
@@ -84,7 +85,15 @@ static void run_task(void *argument)
     struct http_exchange *exchange = argument;
     struct MHD_Connection *connection = exchange->connection;
     call_route(exchange);
-    MHD_resume_connection(connection); /* the loop's again, which may end it at once */
+    if (exchange->wait)
+        http_wait_leave(exchange);
+    else
+        MHD_resume_connection(connection); /* the loop's again, which may end it at once */
+}
+
+bool http_loop_run_again(struct http_exchange *exchange)
+{
+    return http_server_submit(exchange->server, exchange->route->lane, false, run_task, exchange);
 }
 
 /* Starts the step on the route's lane. True where it is done already, false where the connection

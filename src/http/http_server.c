@@ -213,6 +213,8 @@ static void init_locks(struct http_server *server)
     pthread_condattr_destroy(&monotonic);
     pthread_mutex_init(&server->flight_mutex, NULL);
     pthread_mutex_init(&server->streams_mutex, NULL);
+    pthread_mutex_init(&server->waits_mutex, NULL);
+    pthread_cond_init(&server->has_no_waits, NULL);
     pthread_rwlock_init(&server->pools_lock, NULL);
 }
 
@@ -296,13 +298,15 @@ void http_server_stop(struct http_server *server, int64_t deadline_ms)
         shutdown(server->listen_fd, SHUT_RDWR);
         http_conns_drop(server->conns, false);
         http_streams_end(server);
+        http_waits_end(server);
         http_keeper_wake(server->keeper); /* it ends idle connections now */
         await_landing(server, deadline_ms);
         http_conns_each(server->conns, shut_down);
     }
     /* The library aborts where a connection is suspended at its stop: with the pools drained none
-     * is, since every task resumes its own, and streams no longer wait. */
+     * is, since every task resumes its own, and neither streams nor requests wait any longer. */
     drain_pools(server);
+    http_waits_await(server);
     if (server->daemon)
         MHD_stop_daemon(es_take(server->daemon));
     http_conns_drop(server->conns, true);
@@ -319,6 +323,8 @@ void http_server_close(struct http_server *server)
     pthread_cond_destroy(&server->has_landed);
     pthread_mutex_destroy(&server->flight_mutex);
     pthread_mutex_destroy(&server->streams_mutex);
+    pthread_cond_destroy(&server->has_no_waits);
+    pthread_mutex_destroy(&server->waits_mutex);
     pthread_rwlock_destroy(&server->pools_lock);
     free(server);
 }

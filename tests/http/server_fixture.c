@@ -182,6 +182,23 @@ static void handle_events(struct http_exchange *exchange)
     sem_post(&of(exchange)->has_entered);
 }
 
+/* Replies when it is called again; with `?now` the wait is over before the first call returns. */
+static void handle_later(struct http_exchange *exchange)
+{
+    struct fixture *fixture = of(exchange);
+    if (http_exchange_user(exchange)) {
+        reply_text(exchange, 200, "later");
+        return;
+    }
+    http_exchange_set_user(exchange, fixture, NULL);
+    struct http_wait *wait = http_exchange_wait(exchange);
+    if (http_exchange_query_value(exchange, "now"))
+        http_wait_end(wait);
+    else
+        atomic_store(&fixture->waits[atomic_fetch_add(&fixture->wait_count, 1)], wait);
+    sem_post(&fixture->has_entered);
+}
+
 static const struct http_route routes[] = {
     { "GET", "/hello", handle_hello },
     { "GET", "/loop", handle_hello, .lane = HTTP_LANE_LOOP },
@@ -206,6 +223,7 @@ static const struct http_route routes[] = {
     { "GET", "/events", handle_events },
     { "GET", "/wait", handle_wait },
     { "GET", "/nothing", handle_nothing },
+    { "GET", "/later", handle_later },
     { 0 },
 };
 

@@ -11,6 +11,8 @@
 #include "base/es_buf.h"
 #include "http/http_server.h"
 
+#define WAITS_MAX 64
+
 struct fixture {
     struct http_server *server;
     struct http_router *router;
@@ -20,7 +22,9 @@ struct fixture {
     sem_t has_entered; /* posted by GET /wait when it runs ... */
     sem_t may_leave;   /* ... until this is posted */
     atomic_int finished, finished_complete, last_status, abandoned, refused;
-    _Atomic(struct http_stream *) stream; /* of the last GET /events */
+    _Atomic(struct http_stream *) stream;         /* of the last GET /events */
+    _Atomic(struct http_wait *) waits[WAITS_MAX]; /* of each GET /later, in order */
+    atomic_int wait_count;
     atomic_int streams_closed;
     atomic_bool has_failing_source;
 };

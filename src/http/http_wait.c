@@ -1,0 +1,138 @@
+/* Requests that wait without a thread: their connection stays suspended until their owner, or the
+ * stop of the server, lets them go on.
+ *
+ * A wait has two holders, its owner and the exchange, and dies with the later. Whoever takes the
+ * exchange out of it under the mutex lets it go on; nobody else can then. */
+#include "http/http_internal.h"
+
+struct http_wait {
+    struct http_wait *next, *previous; /* under the server's waits_mutex */
+
+    pthread_mutex_t mutex;
+    struct http_exchange *exchange; /* NULL once it goes on */
+    bool has_left;                  /* its handler has returned */
+    bool is_due;                    /* it goes on as soon as it has left */
+    int holders;
+};
+
+static void unhold(struct http_wait *wait)
+{
+    pthread_mutex_lock(&wait->mutex);
+    bool is_last = --wait->holders == 0;
+    pthread_mutex_unlock(&wait->mutex);
+    if (!is_last)
+        return;
+    pthread_mutex_destroy(&wait->mutex);
+    free(wait);
+}
+
+static void delist(struct http_server *server, struct http_wait *wait)
+{
+    pthread_mutex_lock(&server->waits_mutex);
+    if (wait->next)
+        wait->next->previous = wait->previous;
+    if (wait->previous)
+        wait->previous->next = wait->next;
+    else
+        server->waits = wait->next;
+    if (!server->waits)
+        pthread_cond_broadcast(&server->has_no_waits);
+    pthread_mutex_unlock(&server->waits_mutex);
+}
+
+/* With the mutex held: the exchange where it goes on now, by the caller. */
+static struct http_exchange *take_due(struct http_wait *wait)
+{
+    return wait->is_due && wait->has_left ? es_take(wait->exchange) : NULL;
+}
+
+/* Calls the handler again, or refuses where the server stops. */
+static void go_on(struct http_wait *wait, struct http_exchange *exchange)
+{
+    struct http_server *server = exchange->server;
+    struct MHD_Connection *connection = exchange->connection;
+    exchange->wait = NULL;
+    if (atomic_load(&server->is_stopping) || !http_loop_run_again(exchange)) {
+        http_exchange_refuse(exchange, HTTP_REFUSAL_OVERLOADED);
+        MHD_resume_connection(connection);
+    }
+    delist(server, wait); /* only now: the stop waits for it */
+    unhold(wait);
+}
+
+struct http_wait *http_exchange_wait(struct http_exchange *exchange)
+{
+    struct http_server *server = exchange->server;
+    struct http_wait *wait = es_malloc(sizeof(*wait));
+    wait->exchange = exchange;
+    wait->holders = 2;
+    pthread_mutex_init(&wait->mutex, NULL);
+    pthread_mutex_lock(&server->waits_mutex);
+    wait->next = server->waits;
+    if (wait->next)
+        wait->next->previous = wait;
+    server->waits = wait;
+    pthread_mutex_unlock(&server->waits_mutex);
+    exchange->wait = wait;
+    return wait;
+}
+
+void http_wait_end(struct http_wait *wait)
+{
+    pthread_mutex_lock(&wait->mutex);
+    wait->is_due = true;
+    struct http_exchange *exchange = take_due(wait);
+    pthread_mutex_unlock(&wait->mutex);
+    if (exchange)
+        go_on(wait, exchange);
+    unhold(wait);
+}
+
+void http_wait_leave(struct http_exchange *exchange)
+{
+    struct http_wait *wait = exchange->wait;
+    pthread_mutex_lock(&wait->mutex);
+    wait->has_left = true;
+    wait->is_due |= atomic_load(&exchange->server->is_stopping);
+    exchange = take_due(wait);
+    pthread_mutex_unlock(&wait->mutex);
+    if (exchange)
+        go_on(wait, exchange);
+}
+
+/* One that is not due yet becomes so. False where there is none. */
+static bool end_one(struct http_server *server)
+{
+    struct http_exchange *exchange = NULL;
+    struct http_wait *wait;
+    bool is_found = false;
+    pthread_mutex_lock(&server->waits_mutex);
+    for (wait = server->waits; wait; wait = wait->next) {
+        pthread_mutex_lock(&wait->mutex);
+        is_found = !wait->is_due;
+        wait->is_due = true;
+        if (is_found)
+            exchange = take_due(wait);
+        pthread_mutex_unlock(&wait->mutex);
+        if (is_found)
+            break;
+    }
+    pthread_mutex_unlock(&server->waits_mutex);
+    if (exchange)
+        go_on(wait, exchange);
+    return is_found;
+}
+
+void http_waits_end(struct http_server *server)
+{
+    while (end_one(server))
+        ;
+}
+
+void http_waits_await(struct http_server *server)
+{
+    pthread_mutex_lock(&server->waits_mutex);
+    while (server->waits)
+        pthread_cond_wait(&server->has_no_waits, &server->waits_mutex);
+    pthread_mutex_unlock(&server->waits_mutex);
+}
