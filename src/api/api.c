@@ -19,12 +19,18 @@ struct api_settings api_settings_default(void)
 {
     return (struct api_settings){ .login_rate = { .burst = 60, .per_second = 2 },
                                   .write_rate = { .burst = 300, .per_second = 20 },
-                                  .session_check_ms = 10000 };
+                                  .session_check_ms = 10000,
+                                  .segment_wait_ms = 8000 };
 }
 
 struct feeds *api_feeds(const struct api *api)
 {
     return api->feeds;
+}
+
+struct arrivals *api_arrivals(const struct api *api)
+{
+    return api->arrivals;
 }
 
 struct es_metrics *api_metrics(const struct api *api)
@@ -151,6 +157,8 @@ static enum es_code check_settings(const struct api_settings *settings, struct e
             return es_fail(reterr, ES_INVALID, "a rate must allow at least one request");
     if (settings->session_check_ms < 1)
         return es_fail(reterr, ES_INVALID, "sessions must be checked again at some time");
+    if (settings->segment_wait_ms < 1)
+        return es_fail(reterr, ES_INVALID, "a segment must be waited for");
     const char *url = settings->public_url;
     if (url && !es_text_has_prefix(url, "http://") && !es_text_has_prefix(url, "https://"))
         return es_fail(reterr, ES_INVALID, "the public address '%s' is no http address", url);
@@ -228,6 +236,8 @@ enum es_code api_open(const struct api_settings *settings, struct service_contex
     if (code == ES_OK)
         code = feeds_open(context, settings->session_check_ms, &api->feeds, reterr);
     if (code == ES_OK)
+        code = arrivals_open(context->blobs, &api->arrivals, reterr);
+    if (code == ES_OK)
         *ret_api = es_take(api);
     return code;
 }
@@ -239,6 +249,8 @@ const struct http_router *api_router(const struct api *api)
 
 void api_close(struct api *api)
 {
+    if (api->arrivals)
+        arrivals_close(api->arrivals);
     if (api->feeds)
         feeds_close(api->feeds);
     if (api->router)

@@ -35,6 +35,9 @@ struct api_settings {
     /* How often the sessions behind open event streams are looked at, so that a logout ends them.
      */
     int64_t session_check_ms;
+    /* How long a request for a segment that is still to come waits for it. Players give up a
+     * request that brings no byte for ten seconds. */
+    int64_t segment_wait_ms;
     const struct web_asset *assets; /* the page; must outlive the API */
     size_t asset_count;
 };

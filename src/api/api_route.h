@@ -120,11 +120,12 @@ struct api_call {
     struct api_field_error field_errors[API_FIELDS_MAX];
     size_t field_error_count;
 
-    bool is_admitted;      /* caller and rate were looked at already, in `begin` */
-    json_t *body;          /* what values' objects point into */
-    void *upload;          /* the upload route's own */
-    int64_t retry_after_s; /* of a refusal by rate; 0: the default */
-    const char *fault;     /* what a 5xx was about, for the log */
+    bool is_admitted;       /* caller and rate were looked at already, in `begin` */
+    json_t *body;           /* what values' objects point into */
+    void *upload;           /* the upload route's own */
+    int64_t retry_after_s;  /* of a refusal; 0: the default */
+    int64_t waits_until_ms; /* monotonic: a request that waits for a segment; 0: it does not */
+    const char *fault;      /* what a 5xx was about, for the log */
 };
 
 /* The field of that name, which must be in the route's table: NULL, or `otherwise`, where it was
@@ -146,6 +147,7 @@ void api_add_next_link(struct api_call *call, const char *cursor);
 
 /* What the API itself is made of, for handlers. */
 struct feeds *api_feeds(const struct api *api);
+struct arrivals *api_arrivals(const struct api *api);
 struct es_metrics *api_metrics(const struct api *api);
 const struct api_settings *api_settings_of(const struct api *api);
 

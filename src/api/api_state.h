@@ -4,6 +4,7 @@
 
 #include "api/api.h"
 #include "api/api_dispatch.h"
+#include "api/arrivals.h"
 #include "api/feeds.h"
 #include "api/rate_limiter.h"
 
@@ -16,6 +17,7 @@ struct api {
     struct http_router *router;
     struct rate_limiter *login_limiter, *write_limiter;
     struct feeds *feeds;
+    struct arrivals *arrivals;
 };
 
 /* The families that api_observe counts in. */

@@ -3,9 +3,12 @@
 
 #include <string.h>
 
+#include "api/api.h"
 #include "api/api_client.h"
 #include "api/api_route.h"
+#include "api/arrivals.h"
 #include "api/send_file.h"
+#include "base/es_clock.h"
 #include "wire/http_header.h"
 
 #define HLS_FILE_BYTES_MAX 128
@@ -75,6 +78,29 @@ static enum es_code handle_stream(struct api_call *call, struct es_err *reterr)
     return reply_playback(call, &playback, VALIDATED, reterr);
 }
 
+/* How often whoever waits is looked at as if it were new: the job may fail, the right be taken. */
+#define RECHECK_MS 1000
+
+/* Waits for a segment that is still to come, without a thread; this handler is called again then.
+ */
+static enum es_code await_segment(struct api_call *call, const struct playback_awaited *awaited,
+                                  struct es_err *reterr)
+{
+    int64_t now_ms = es_clock_monotonic_ms();
+    if (call->waits_until_ms == 0) {
+        call->waits_until_ms = now_ms + api_settings_of(call->api)->segment_wait_ms;
+        enum es_code code = playback_prefer(call->services, awaited, reterr);
+        if (code != ES_OK)
+            return code;
+    }
+    int64_t left_ms = call->waits_until_ms - now_ms;
+    if (left_ms > 0 && arrivals_await(api_arrivals(call->api), call->exchange, awaited->key,
+                                      left_ms < RECHECK_MS ? left_ms : RECHECK_MS))
+        return ES_OK;
+    call->retry_after_s = 1;
+    return es_fail_word(reterr, ES_UNAVAILABLE, "not_converted_yet", "%s", awaited->key);
+}
+
 static enum es_code handle_hls(struct api_call *call, struct es_err *reterr)
 {
     struct playback playback;
@@ -82,6 +108,8 @@ static enum es_code handle_hls(struct api_call *call, struct es_err *reterr)
                                           api_text(call, "file"), call->arena, &playback, reterr);
     if (code != ES_OK)
         return code;
+    if (playback.awaited)
+        return await_segment(call, playback.awaited, reterr);
     bool is_playlist = strcmp(playback.content_type, job_content_type(JOB_HLS)) == 0;
     return reply_playback(call, &playback, is_playlist ? VALIDATED : IMMUTABLE, reterr);
 }

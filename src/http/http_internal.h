@@ -295,6 +295,7 @@ void http_wait_leave(struct http_exchange *exchange);
 /* For the stop: all of them go on. Then, with no handler running any more: the last has. */
 void http_waits_end(struct http_server *server);
 void http_waits_await(struct http_server *server);
+size_t http_waits_count(struct http_server *server);
 
 /* ---- http_loop.c: the library's callbacks ---- */
 

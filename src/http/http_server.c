@@ -261,6 +261,7 @@ struct http_server_load http_server_load(struct http_server *server)
     pthread_mutex_lock(&server->streams_mutex);
     load.streams = server->streams_count;
     pthread_mutex_unlock(&server->streams_mutex);
+    load.waits = http_waits_count(server);
     pthread_rwlock_rdlock(&server->pools_lock);
     for (size_t lane = 0; lane < HTTP_LANE_LOOP; lane++)
         if (server->pools[lane])

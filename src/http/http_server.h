@@ -110,6 +110,7 @@ struct http_server_load {
     size_t connections;   /* open */
     size_t exchanges;     /* in flight, streams included */
     size_t streams;       /* live streams */
+    size_t waits;         /* requests that wait without a thread */
     size_t handlers_busy; /* waiting or running on the pools */
 };
 struct http_server_load http_server_load(struct http_server *server);

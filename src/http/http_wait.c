@@ -129,6 +129,16 @@ void http_waits_end(struct http_server *server)
         ;
 }
 
+size_t http_waits_count(struct http_server *server)
+{
+    size_t count = 0;
+    pthread_mutex_lock(&server->waits_mutex);
+    for (const struct http_wait *wait = server->waits; wait; wait = wait->next)
+        count++;
+    pthread_mutex_unlock(&server->waits_mutex);
+    return count;
+}
+
 void http_waits_await(struct http_server *server)
 {
     pthread_mutex_lock(&server->waits_mutex);

@@ -20,6 +20,7 @@ struct hls_segment {
     double duration_seconds;
     int64_t size_bytes;
     int64_t key_bytes; /* video: how many of them hold the key frame it begins with; 0 unknown */
+    int awaited_part;  /* not there yet: the index of the part that is going to make it, else 0 */
 };
 
 #define HLS_TRACKS_MAX 16
@@ -41,14 +42,20 @@ struct hls_track {
     const struct hls_segment *segments;
     size_t segment_count;
     bool is_complete; /* every part of it is done */
+    bool is_whole;    /* the segments reach to the end: each part is done or planned */
 };
 
 /* The job's tracks from all its parts (by index; results may be missing): of each track the
- * segments of its parts in order, up to the first that is missing. A part belongs to the tracks
- * that its spec names, so a track that has nothing yet is there too, as planned. ES_INVALID. */
+ * segments of its parts in order, those that are made and those that the specs plan
+ * (`awaited_part`). Where a part is neither done nor planned the track ends, with the last segment
+ * that can be had without a wait. A part belongs to the tracks that its spec names, so a track that
+ * has nothing yet is there too. ES_INVALID. */
 ES_CHECK enum es_code hls_tracks_of_parts(const struct part *parts, size_t part_count,
                                           struct es_arena *arena, struct hls_track **ret_tracks,
                                           size_t *ret_track_count, struct es_err *reterr);
+
+/* Ends the track before the first segment that is still to come. */
+void hls_track_drop_awaited(struct hls_track *track);
 
 /* Whether play can begin: of the pictures one has begun, and of the sounds one. */
 bool hls_tracks_can_play(const struct hls_track *tracks, size_t track_count);
@@ -61,15 +68,17 @@ bool hls_tracks_can_play(const struct hls_track *tracks, size_t track_count);
 void hls_render_index(const struct hls_track *tracks, size_t track_count, const char *name_prefix,
                       bool is_final, struct es_buf *buf);
 /* One track's media playlist: EXT-X-PLAYLIST-TYPE EVENT while it grows, VOD with EXT-X-ENDLIST when
- * final. */
+ * final: a player then shows the whole length and never asks for the playlist again. So it is final
+ * as soon as every track is whole, with segments that are still to come. */
 void hls_render_track(const struct hls_track *track, const char *name_prefix, bool is_final,
                       struct es_buf *buf);
-/* The same for the first frame of each segment alone: the track's "{name}-iframes.m3u8". */
+/* The same for the first frame of each segment alone, up to the first segment that is still to
+ * come: the track's "{name}-iframes.m3u8". */
 void hls_render_key_frames(const struct hls_track *track, const char *name_prefix, bool is_final,
                            struct es_buf *buf);
 
-/* The names of all these playlists, index.m3u8 last; and any of them by its name: false where the
- * job has none of that name. */
+/* The names of all these playlists, index.m3u8 last; and any of them by its name, final where its
+ * track is: false where the job has none of that name. */
 const char **hls_playlist_names(const struct hls_track *tracks, size_t track_count,
                                 struct es_arena *arena, size_t *ret_count);
 bool hls_render(const struct hls_track *tracks, size_t track_count, const char *file,

@@ -116,6 +116,8 @@ void hls_render_key_frames(const struct hls_track *track, const char *name_prefi
     const char *init_name = "";
     for (size_t i = 0; i < track->segment_count; i++) {
         const struct hls_segment *segment = &track->segments[i];
+        if (segment->awaited_part)
+            break;
         if (segment->key_bytes == 0)
             continue;
         init_name = render_map(segment, init_name, name_prefix, buf);
@@ -298,11 +300,11 @@ bool hls_render(const struct hls_track *tracks, size_t track_count, const char *
     }
     for (size_t i = 0; i < track_count && is_multivariant(tracks, track_count); i++) {
         if (is_file_of(&tracks[i], file, ".m3u8")) {
-            hls_render_track(&tracks[i], name_prefix, is_final, buf);
+            hls_render_track(&tracks[i], name_prefix, is_final && tracks[i].is_whole, buf);
             return true;
         }
         if (has_key_frames(&tracks[i]) && is_file_of(&tracks[i], file, KEY_FRAMES_SUFFIX)) {
-            hls_render_key_frames(&tracks[i], name_prefix, is_final, buf);
+            hls_render_key_frames(&tracks[i], name_prefix, is_final && tracks[i].is_complete, buf);
             return true;
         }
     }

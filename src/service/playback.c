@@ -6,8 +6,8 @@
 
 #include "base/es_clock.h"
 #include "base/es_text.h"
-#include "model/hls.h"
 #include "service/library.h"
+#include "service/running_hls.h"
 
 #define PLAYLIST_BYTES_MAX (16 * 1024 * 1024)
 /* Links inside a playlist live one to two days, and change only at the end of a day: a growing
@@ -199,12 +199,17 @@ static const char *content_type_of(const char *file)
     return "application/octet-stream";
 }
 
+static const char *output_key(const struct job *job, const char *file, struct es_arena *arena)
+{
+    return es_printf(arena, "%s/%s", job_output_prefix(job, arena), file);
+}
+
 static enum es_code open_output(struct service_context *context, const struct job *job,
                                 const char *file, struct es_arena *arena,
                                 struct blob_reader **ret_reader, struct es_err *reterr)
 {
-    const char *key = es_printf(arena, "%s/%s", job_output_prefix(job, arena), file);
-    return context->blobs->ops->open(context->blobs, key, ret_reader, reterr);
+    return context->blobs->ops->open(context->blobs, output_key(job, file, arena), ret_reader,
+                                     reterr);
 }
 
 /* A finished job's playlist, as it was stored. */
@@ -233,29 +238,6 @@ static enum es_code fail_no_file(struct es_err *reterr, const struct job *job, c
 {
     return es_fail_word(reterr, ES_NOT_FOUND, "not_found", "job %s has no '%s' (yet)", job->id,
                         file);
-}
-
-/* A running job's playlist, from what its parts have published. ES_NOT_FOUND while it has none. */
-static enum es_code render_playlist(struct service_context *context, const struct job *job,
-                                    const char *file, const char *name_prefix,
-                                    struct es_arena *arena, const char **ret_text,
-                                    struct es_err *reterr)
-{
-    struct part *parts;
-    size_t part_count, track_count;
-    struct hls_track *tracks;
-    enum es_code code =
-        context->queue->ops->parts(context->queue, job->id, arena, &parts, &part_count, reterr);
-    if (code == ES_OK)
-        code = hls_tracks_of_parts(parts, part_count, arena, &tracks, &track_count, reterr);
-    if (code)
-        return code;
-    es_auto_buf buf = { 0 };
-    if (!hls_tracks_can_play(tracks, track_count) ||
-        !hls_render(tracks, track_count, file, name_prefix, false, &buf))
-        return fail_no_file(reterr, job, file);
-    *ret_text = es_strndup(arena, es_buf_text(&buf), buf.size);
-    return ES_OK;
 }
 
 static void put_text(struct playback *playback, const char *text, bool is_growing)
@@ -296,7 +278,7 @@ static enum es_code open_index(struct service_context *context, const struct gra
     const char *prefix = es_printf(arena, "/hls/%s/", link), *file = job_output_name(JOB_HLS);
     const char *text = NULL;
     if (!job_status_is_final(job->status)) {
-        enum es_code code = render_playlist(context, job, file, prefix, arena, &text, reterr);
+        enum es_code code = running_hls_playlist(context, job, file, prefix, arena, &text, reterr);
         if (code == ES_NOT_FOUND)
             return fail_not_finished(reterr, job);
         if (code == ES_OK)
@@ -339,6 +321,28 @@ enum es_code playback_open(struct service_context *context, const struct playbac
     return code;
 }
 
+/* An object of the job, or word of one that is still to come. */
+static enum es_code open_file(struct service_context *context, const struct job *job,
+                              const char *file, struct es_arena *arena, struct playback *playback,
+                              struct es_err *reterr)
+{
+    enum es_code code = open_output(context, job, file, arena, &playback->reader, reterr);
+    if (code != ES_NOT_FOUND)
+        return code;
+    if (job_status_is_final(job->status))
+        return fail_no_file(reterr, job, file);
+    struct playback_awaited *awaited = es_new(arena, struct playback_awaited);
+    code = running_hls_part(context, job, file, arena, &awaited->part_index, reterr);
+    if (code == ES_NOT_FOUND) /* or it came between the two questions */
+        return open_output(context, job, file, arena, &playback->reader, reterr) == ES_OK
+                   ? ES_OK
+                   : fail_no_file(reterr, job, file);
+    memcpy(awaited->job_id, job->id, ES_ID_SIZE);
+    awaited->key = output_key(job, file, arena);
+    playback->awaited = awaited;
+    return code;
+}
+
 enum es_code playback_open_hls(struct service_context *context, const char *link, const char *file,
                                struct es_arena *arena, struct playback *ret_playback,
                                struct es_err *reterr)
@@ -355,17 +359,22 @@ enum es_code playback_open_hls(struct service_context *context, const char *link
     struct playback playback = { .content_type = content_type_of(file), .download_name = file };
     if (es_text_has_suffix(file, ".m3u8") && !job_status_is_final(job->status)) {
         const char *text;
-        code = render_playlist(context, job, file, "", arena, &text, reterr);
+        code = running_hls_playlist(context, job, file, "", arena, &text, reterr);
         if (code == ES_OK)
             put_text(&playback, text, true);
     } else {
-        code = open_output(context, job, file, arena, &playback.reader, reterr);
-        if (code == ES_NOT_FOUND)
-            return fail_no_file(reterr, job, file);
+        code = open_file(context, job, file, arena, &playback, reterr);
     }
     if (code == ES_OK)
         *ret_playback = playback;
     return code;
+}
+
+enum es_code playback_prefer(struct service_context *context,
+                             const struct playback_awaited *awaited, struct es_err *reterr)
+{
+    return context->queue->ops->prefer(context->queue, awaited->job_id, awaited->part_index,
+                                       reterr);
 }
 
 enum es_code playback_share_link(struct service_context *context, const struct caller *caller,

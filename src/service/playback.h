@@ -15,9 +15,17 @@ struct playback_request {
     const char *link;   /* a signed link, or NULL */
 };
 
-/* Bytes to send: either `reader` (the caller's to close) or `text` (in the arena). */
+/* A segment of a running job that is still to come: the object, and the part that makes it. */
+struct playback_awaited {
+    const char *key;
+    char job_id[ES_ID_SIZE];
+    int part_index;
+};
+
+/* Bytes to send: either `reader` (the caller's to close) or `text` (in the arena); or none yet. */
 struct playback {
     struct blob_reader *reader;
+    const struct playback_awaited *awaited; /* NULL but for a segment that is still to come */
     const char *text;
     size_t text_size;
     const char *content_type;
@@ -34,11 +42,17 @@ ES_CHECK enum es_code playback_open(struct service_context *context,
                                     const struct playback_request *request, struct es_arena *arena,
                                     struct playback *ret_playback, struct es_err *reterr);
 
-/* GET /hls/{link}/{file}: any object of the link's job (an HLS one), or one of its playlists.
- * ES_FORBIDDEN link_invalid; ES_NOT_FOUND not_found for a file that is not there (yet). */
+/* GET /hls/{link}/{file}: any object of the link's job (an HLS one), or one of its playlists. A
+ * segment that a running job is going to have is `awaited`. ES_FORBIDDEN link_invalid; ES_NOT_FOUND
+ * not_found for a file that is not there and never will be. */
 ES_CHECK enum es_code playback_open_hls(struct service_context *context, const char *link,
                                         const char *file, struct es_arena *arena,
                                         struct playback *ret_playback, struct es_err *reterr);
+
+/* Somebody waits for it: its part comes next. */
+ES_CHECK enum es_code playback_prefer(struct service_context *context,
+                                      const struct playback_awaited *awaited,
+                                      struct es_err *reterr);
 
 struct shared_link {
     const char *url; /* absolute */

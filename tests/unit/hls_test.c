@@ -380,6 +380,94 @@ static void test_tracks_end_at_the_first_gap(void **state)
     assert_true(tracks[0].is_complete && tracks[1].is_complete);
 }
 
+/* A part that plans what the whole of `track` is. */
+static struct part planned_part(int index, const struct hls_track *track, const char *result,
+                                struct es_arena *arena)
+{
+    struct part part = convert_part(index, track->name, result);
+    part.spec = result_of(track, 0, track->segment_count, false, arena);
+    return part;
+}
+
+static void test_planned_tracks_are_whole_from_the_start(void **state)
+{
+    (void)state;
+    es_auto_arena arena = { 0 };
+    struct es_err err = { 0 };
+    struct part parts[] = {
+        planned_part(1, &video, result_of(&video, 0, 1, false, &arena), &arena),
+        planned_part(2, &audio, NULL, &arena),
+        planned_part(3, &video, NULL, &arena),
+        planned_part(4, &video, result_of(&video, 2, 1, true, &arena), &arena),
+    };
+    struct hls_track *tracks = NULL;
+    size_t count = 0;
+    assert_ok(hls_tracks_of_parts(parts, 4, &arena, &tracks, &count, &err), err);
+    assert_int_equal(count, 2);
+    assert_true(tracks[0].is_whole && !tracks[0].is_complete);
+    const int awaited[] = { 0, 1, 1, 3, 3, 3, 0 };
+    assert_int_equal(tracks[0].segment_count, 7);
+    for (size_t i = 0; i < 7; i++)
+        assert_int_equal(tracks[0].segments[i].awaited_part, awaited[i]);
+    assert_string_equal(tracks[0].segments[1].name, "video-00001-00002.m4s");
+    /* a part goes on with the header that it began with, whatever was planned */
+    assert_string_equal(tracks[0].segments[2].init_name, "video-init.mp4");
+    assert_string_equal(tracks[0].segments[5].init_name, "video-00003-init.mp4");
+    assert_true(tracks[1].is_whole);
+    assert_int_equal(tracks[1].segments[0].awaited_part, 2);
+
+    es_auto_buf text = { 0 };
+    hls_render_track(&tracks[0], "", true, &text);
+    assert_non_null(strstr(es_buf_text(&text), "#EXTINF:4.004000,\nvideo-00001-00002.m4s\n"));
+    hls_track_drop_awaited(&tracks[0]);
+    assert_int_equal(tracks[0].segment_count, 1);
+
+    parts[2].spec = result_of(&video, 0, 0, false, &arena); /* no plan: the track ends there */
+    assert_ok(hls_tracks_of_parts(parts, 4, &arena, &tracks, &count, &err), err);
+    assert_false(tracks[0].is_whole);
+    assert_int_equal(tracks[0].segment_count, 1);
+    parts[0].result = result_of(&video, 0, 3, true, &arena);
+    assert_ok(hls_tracks_of_parts(parts, 4, &arena, &tracks, &count, &err), err);
+    assert_int_equal(tracks[0].segment_count, 3);
+}
+
+static void test_what_a_part_has_made_counts_more_than_its_plan(void **state)
+{
+    (void)state;
+    es_auto_arena arena = { 0 };
+    struct es_err err = { 0 };
+    struct hls_track *tracks = NULL;
+    size_t count = 0;
+    struct part fewer = planned_part(1, &video, result_of(&video, 0, 1, true, &arena), &arena);
+    assert_ok(hls_tracks_of_parts(&fewer, 1, &arena, &tracks, &count, &err), err);
+    assert_true(tracks[0].is_complete && tracks[0].is_whole);
+    assert_int_equal(tracks[0].segment_count, 1);
+    struct part more = planned_part(1, &video, result_of(&video, 0, 3, false, &arena), &arena);
+    more.spec = result_of(&video, 0, 2, false, &arena);
+    assert_ok(hls_tracks_of_parts(&more, 1, &arena, &tracks, &count, &err), err);
+    assert_int_equal(tracks[0].segment_count, 3);
+}
+
+static void test_a_rate_is_that_of_what_is_made(void **state)
+{
+    (void)state;
+    es_auto_arena arena = { 0 };
+    struct es_err err = { 0 };
+    struct part parts[] = {
+        planned_part(1, &video, result_of(&video, 0, 2, true, &arena), &arena),
+        planned_part(2, &audio, result_of(&audio, 0, 1, true, &arena), &arena),
+    };
+    struct hls_track *tracks = NULL;
+    size_t count = 0;
+    assert_ok(hls_tracks_of_parts(parts, 2, &arena, &tracks, &count, &err), err);
+    es_auto_buf done = { 0 }, running = { 0 };
+    hls_render_index(tracks, count, "", true, &done);
+    struct part more[] = { parts[0], parts[1], planned_part(3, &video, NULL, &arena) };
+    assert_ok(hls_tracks_of_parts(more, 3, &arena, &tracks, &count, &err), err);
+    hls_render_index(tracks, count, "", true, &running);
+    assert_string_equal(es_buf_text(&done), es_buf_text(&running));
+}
+
 static void test_a_track_is_there_before_its_first_segment(void **state)
 {
     (void)state;
@@ -423,6 +511,9 @@ int main(void)
         cmocka_unit_test(test_play_begins_with_one_picture_and_sound),
         cmocka_unit_test(test_sound_alone_is_its_own_index),
         cmocka_unit_test(test_tracks_end_at_the_first_gap),
+        cmocka_unit_test(test_planned_tracks_are_whole_from_the_start),
+        cmocka_unit_test(test_what_a_part_has_made_counts_more_than_its_plan),
+        cmocka_unit_test(test_a_rate_is_that_of_what_is_made),
         cmocka_unit_test(test_a_track_is_there_before_its_first_segment),
         cmocka_unit_test(test_a_result_for_another_track_is_refused),
     };
