@@ -109,6 +109,8 @@ enum es_code engine_convert(const struct engine_input *input, const char *spec_t
     enum es_code code = part_spec_read(spec_text, arena, &spec, reterr);
     if (code != ES_OK)
         return code;
+    if (spec.is_copied)
+        return copy_part_run(input, &spec, host, arena, ret_result, reterr);
     return spec.is_video ? video_part_run(input, &spec, host, arena, ret_result, reterr)
                          : audio_part_run(input, &spec, host, arena, ret_result, reterr);
 }

@@ -70,7 +70,6 @@ struct part_spec planner_spec(const struct planner *planner, int stream_index)
     int64_t origin = origin_ticks(planner, stream_index);
     return (struct part_spec){
         .target = planner->target,
-        .copy = planner->options.copy,
         .stream_index = stream_index,
         .time_base = time_base,
         .origin = origin,
@@ -86,8 +85,11 @@ static enum es_code add_parts(struct planner *planner, struct es_err *reterr)
     const struct survey *survey = planner->survey;
     if (planner->target == JOB_MP3 && survey->audio_index < 0)
         return es_fail_word(reterr, ES_MEDIA, "no_audio_stream", "the source has no sound");
+    enum es_code code = plan_copies(planner, reterr);
+    if (code != ES_OK)
+        return code;
     if (planner->target != JOB_MP3 && survey->video_index >= 0) {
-        enum es_code code = plan_video(planner, reterr);
+        code = plan_video(planner, reterr);
         if (code != ES_OK)
             return code;
     } else {

@@ -28,6 +28,10 @@ static const struct hls_track *plan_track(const struct planner *planner,
 
 void plan_audio(struct planner *planner, bool is_beside_video)
 {
+    if (planner->is_audio_copied) {
+        plan_copied_track(planner, false);
+        return;
+    }
     const struct survey *survey = planner->survey;
     struct part_spec spec = planner_spec(planner, survey->audio_index);
     bool is_mp3 = planner->target == JOB_MP3;

@@ -158,6 +158,12 @@ static void add_video_span(struct planner *planner, const struct part_spec *mode
 enum es_code plan_video(struct planner *planner, struct es_err *reterr)
 {
     const struct survey *survey = planner->survey;
+    if (planner->is_video_copied) {
+        plan_copied_track(planner, true);
+        if (survey->audio_index >= 0)
+            plan_audio(planner, true);
+        return ES_OK;
+    }
     struct part_spec model = planner_spec(planner, survey->video_index);
     model.is_video = true;
     model.is_first = true;

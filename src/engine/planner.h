@@ -17,6 +17,8 @@ struct planner {
     double duration_seconds; /* of the output */
     bool is_end_open;        /* up to the source's end */
     int picture_index;
+    bool is_video_copied, is_audio_copied; /* see plan_copies */
+    int longest_seconds;                   /* of a copied segment; 0: none is long */
     const struct media_tag *tags;
     size_t tag_count;
     struct part *parts;
@@ -36,6 +38,11 @@ struct part_spec planner_spec(const struct planner *planner, int stream_index);
 
 void planner_add_part(struct planner *planner, enum part_kind kind, bool is_first,
                       double weight_seconds, const char *spec);
+
+/* Decides which tracks are taken over as they are. May read some of the source. */
+ES_CHECK enum es_code plan_copies(struct planner *planner, struct es_err *reterr);
+/* One track, copied. */
+void plan_copied_track(struct planner *planner, bool is_video);
 
 /* The picture's spans in order; the sound's part stands behind the first of them. */
 ES_CHECK enum es_code plan_video(struct planner *planner, struct es_err *reterr);

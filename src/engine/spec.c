@@ -8,7 +8,7 @@
 #include "model/hls_json.h"
 #include "wire/json.h"
 
-#define SPEC_VERSION 5
+#define SPEC_VERSION 6
 
 static json_t *rational_json(AVRational value)
 {
@@ -165,6 +165,31 @@ static bool audio_read(const json_t *object, struct es_arena *arena, struct audi
            audio->sample_count_max >= 0;
 }
 
+static json_t *copy_json(const struct copy_spec *copy)
+{
+    json_t *object = json_object();
+    json_put(object, "is_whole", json_boolean(copy->is_whole));
+    json_put(object, "second_stream", json_integer(copy->second_stream_index));
+    if (copy->second_stream_index >= 0) {
+        json_put(object, "second_time_base", rational_json(copy->second_time_base));
+        json_put(object, "second_origin", json_integer(copy->second_origin));
+    }
+    json_put(object, "index_bytes", json_integer(copy->index_bytes));
+    return object;
+}
+
+static bool copy_read(const json_t *object, struct copy_spec *ret_copy)
+{
+    struct copy_spec *copy = ret_copy;
+    copy->is_whole = json_member_bool(object, "is_whole", false);
+    copy->second_origin = json_member_integer(object, "second_origin", 0);
+    copy->index_bytes = json_member_integer(object, "index_bytes", 0);
+    return int_member(object, "second_stream", -1, INT32_MAX, &copy->second_stream_index) &&
+           (copy->second_stream_index < 0 ||
+            rational_member(object, "second_time_base", false, &copy->second_time_base)) &&
+           copy->index_bytes >= 0 && copy->index_bytes <= COPY_INDEX_BYTES_MAX;
+}
+
 const char *part_spec_write(const struct part_spec *spec, struct es_arena *arena)
 {
     json_auto object = json_object();
@@ -172,7 +197,6 @@ const char *part_spec_write(const struct part_spec *spec, struct es_arena *arena
     json_put_text(object, "kind", spec->is_video ? "video" : "audio");
     json_put(object, "tracks", hls_tracks_json(spec->tracks, spec->track_count));
     json_put_text(object, "target", job_target_name(spec->target));
-    json_put_text(object, "copy", spec->copy == JOB_COPY_NEVER ? "never" : "auto");
     json_put(object, "index", json_integer(spec->index));
     json_put(object, "is_first", json_boolean(spec->is_first));
     json_put(object, "stream", json_integer(spec->stream_index));
@@ -187,7 +211,9 @@ const char *part_spec_write(const struct part_spec *spec, struct es_arena *arena
     json_put(object, "picture_stream", json_integer(spec->picture_stream_index));
     if (spec->tag_count)
         json_put(object, "tags", tags_json(spec->tags, spec->tag_count));
-    if (spec->is_video)
+    if (spec->is_copied)
+        json_put(object, "copy", copy_json(&spec->copy));
+    else if (spec->is_video)
         json_put(object, "video", video_json(&spec->video, spec->track_count));
     else
         json_put(object, "audio", audio_json(&spec->audio));
@@ -212,8 +238,7 @@ enum es_code part_spec_read(const char *text, struct es_arena *arena, struct par
     struct part_spec spec = {
         .is_video = strcmp(kind, "video") == 0,
         .target = job_target_from_name(json_member_string(object, "target", "")),
-        .copy = strcmp(json_member_string(object, "copy", ""), "never") == 0 ? JOB_COPY_NEVER
-                                                                             : JOB_COPY_AUTO,
+        .is_copied = json_is_object(json_object_get(object, "copy")),
         .is_first = json_member_bool(object, "is_first", false),
         .origin = json_member_integer(object, "origin", 0),
         .start = json_member_integer(object, "start", INT64_MIN),
@@ -240,6 +265,12 @@ enum es_code part_spec_read(const char *text, struct es_arena *arena, struct par
     if (!rational_member(object, "time_base", false, &spec.time_base))
         return fail_spec(reterr, "time_base");
     tags_member(object, arena, &spec.tags, &spec.tag_count);
+    if (spec.is_copied && !copy_read(json_object_get(object, "copy"), &spec.copy))
+        return fail_spec(reterr, "copy");
+    if (spec.is_copied) {
+        *ret_spec = spec;
+        return ES_OK;
+    }
     if (spec.is_video &&
         !video_read(json_object_get(object, "video"), spec.track_count, &spec.video))
         return fail_spec(reterr, "video");

@@ -33,6 +33,17 @@ struct video_spec {
     int64_t segment_ticks; /* a segment's length; the job's first part begins with shorter ones */
 };
 
+#define COPY_INDEX_BYTES_MAX (256 * 1024 * 1024)
+
+/* A part that takes packets over as they are. */
+struct copy_spec {
+    bool is_whole;           /* it writes the whole MP4 in one pass: what follows is for that */
+    int second_stream_index; /* the sound beside the picture; -1 none */
+    AVRational second_time_base;
+    int64_t second_origin;
+    int64_t index_bytes; /* room for the index in front; 0: it is moved there afterwards */
+};
+
 struct audio_spec {
     int bitrate_kbps;
     int sample_rate;
@@ -46,7 +57,7 @@ struct part_spec {
     const struct hls_track *tracks; /* that the part makes a piece of, as planned: no segments */
     size_t track_count;             /* 1, unless the picture is made in several sizes */
     enum job_target target;
-    enum job_copy copy;
+    bool is_copied; /* by `copy`; else encoded by `video` or `audio` */
     int index;
     bool is_first; /* the track's first part */
     int stream_index;
@@ -60,6 +71,7 @@ struct part_spec {
     size_t tag_count;
     struct video_spec video;
     struct audio_spec audio;
+    struct copy_spec copy;
 };
 
 struct join_spec {

@@ -133,13 +133,18 @@ enum es_code hls_tracks_of_parts(const struct part *parts, size_t part_count,
             return code;
     }
     struct hls_track *tracks = es_new_array(arena, struct hls_track, track_count);
+    int target_seconds = 0;
     for (size_t i = 0; i < track_count; i++) {
         tracks[i] = growing[i].track;
         tracks[i].segments = growing[i].segments;
         tracks[i].segment_count = growing[i].count;
         if (!tracks[i].is_whole)
             hls_track_drop_awaited(&tracks[i]);
+        if (tracks[i].target_seconds > target_seconds)
+            target_seconds = tracks[i].target_seconds;
     }
+    for (size_t i = 0; i < track_count; i++)
+        tracks[i].target_seconds = target_seconds;
     *ret_tracks = tracks;
     *ret_track_count = track_count;
     return ES_OK;

@@ -38,6 +38,7 @@ struct hls_track {
     const char *language;     /* BCP 47; NULL unknown */
     const char *label;        /* for people; NULL none */
     bool is_default;          /* of several of a kind (audio, subtitles) the one to begin with */
+    int target_seconds;       /* no segment will last longer, rounded; 0: none is long */
     int64_t planned_bit_rate; /* bits a second that its segments will keep to; 0 unknown */
     const struct hls_segment *segments;
     size_t segment_count;
@@ -49,7 +50,7 @@ struct hls_track {
  * segments of its parts in order, those that are made and those that the specs plan
  * (`awaited_part`). Where a part is neither done nor planned the track ends, with the last segment
  * that can be had without a wait. A part belongs to the tracks that its spec names, so a track that
- * has nothing yet is there too. ES_INVALID. */
+ * has nothing yet is there too. All have the longest target that any has. ES_INVALID. */
 ES_CHECK enum es_code hls_tracks_of_parts(const struct part *parts, size_t part_count,
                                           struct es_arena *arena, struct hls_track **ret_tracks,
                                           size_t *ret_track_count, struct es_err *reterr);

@@ -11,6 +11,7 @@
 #define SEGMENTS_MAX        200000
 #define NAME_BYTES_MAX      128
 #define SEGMENT_SECONDS_MAX 86400.0
+#define TARGET_SECONDS_MAX  3600
 #define BIT_RATE_MAX        INT64_C(10000000000)
 
 static const char *const kind_names[] = {
@@ -86,6 +87,8 @@ static json_t *track_json(const struct hls_track *track)
         json_put_text(object, "label", track->label);
     if (track->is_default)
         json_put(object, "is_default", json_true());
+    if (track->target_seconds)
+        json_put(object, "target_seconds", json_integer(track->target_seconds));
     if (track->planned_bit_rate)
         json_put(object, "planned_bit_rate", json_integer(track->planned_bit_rate));
     if (track->is_complete)
@@ -180,10 +183,11 @@ static enum es_code read_track(const json_t *object, struct es_arena *arena,
     int64_t height = json_member_integer(object, "height", 0);
     int64_t channels = json_member_integer(object, "channels", 0);
     int64_t bit_rate = json_member_integer(object, "planned_bit_rate", 0);
+    int64_t target_seconds = json_member_integer(object, "target_seconds", 0);
     double frame_rate = json_member_real(object, "frame_rate", 0);
     if (width < 0 || width > 65535 || height < 0 || height > 65535 || channels < 0 ||
         channels > 64 || !(frame_rate >= 0 && frame_rate <= 100000) || bit_rate < 0 ||
-        bit_rate > BIT_RATE_MAX)
+        bit_rate > BIT_RATE_MAX || target_seconds < 0 || target_seconds > TARGET_SECONDS_MAX)
         return fail_track(reterr, "size");
     struct hls_track track = {
         .kind = (enum hls_kind)VALUE_OF(kind_names, kind),
@@ -192,6 +196,7 @@ static enum es_code read_track(const json_t *object, struct es_arena *arena,
         .frame_rate = frame_rate,
         .channels = (int)channels,
         .is_default = json_member_bool(object, "is_default", false),
+        .target_seconds = (int)target_seconds,
         .planned_bit_rate = bit_rate,
         .is_complete = json_member_bool(object, "is_complete", false),
     };

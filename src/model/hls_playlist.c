@@ -12,7 +12,7 @@
 
 static int target_seconds(const struct hls_track *track)
 {
-    double longest = TARGET_SECONDS_MIN;
+    double longest = fmax(TARGET_SECONDS_MIN, track->target_seconds);
     for (size_t i = 0; i < track->segment_count; i++)
         longest = fmax(longest, round(track->segments[i].duration_seconds));
     return (int)longest;

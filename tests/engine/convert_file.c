@@ -1,5 +1,6 @@
-/* convert_file IN TARGET FOLDER [height=N] [crf=N] [bitrate=N] [start=S] [end=S] [-v]: a whole job
- * in one process, for trying things out. Prints what the engine says of it. */
+/* convert_file IN TARGET FOLDER [height=N] [crf=N] [bitrate=N] [start=S] [end=S]
+ * [copy=never] [-v]: a whole job in one process, for trying things out. Prints what the engine
+ * says of it. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,8 @@ static void read_option(struct job_options *options, const char *text)
         options->start_seconds = value;
     else if (strncmp(text, "end=", 4) == 0)
         options->end_seconds = value;
+    else if (strcmp(text, "copy=never") == 0)
+        options->copy = JOB_COPY_NEVER;
 }
 
 static int fail(const struct es_err *err)

@@ -16,6 +16,9 @@ static const char *make_film(void)
     return scratch_path("film.mp4");
 }
 
+/* What is tested here is encoding; taking over has tests of its own. */
+static const struct job_options encode = { .copy = JOB_COPY_NEVER };
+
 static const char *file_in(const char *folder, const char *name)
 {
     return scratch_path("%s/%s", strrchr(folder, '/') + 1, name);
@@ -35,7 +38,7 @@ static void test_plays_through(void **state)
     (void)state;
     const char *source = make_film();
     struct job_run run;
-    const char *folder = convert(source, JOB_HLS, NULL, &run);
+    const char *folder = convert(source, JOB_HLS, &encode, &run);
     assert_plays(folder, source, 0.05);
     assert_null(run.outcome.details);
     for (size_t i = 0; i < run.outcome.object_count; i++)
@@ -84,7 +87,7 @@ static void check_track(const char *folder, const char *track, bool is_video)
 static void test_segments_are_what_the_playlist_says(void **state)
 {
     (void)state;
-    const char *folder = convert(make_film(), JOB_HLS, NULL, NULL);
+    const char *folder = convert(make_film(), JOB_HLS, &encode, NULL);
     check_track(folder, "video.m3u8", true);
     check_track(folder, "audio.m3u8", false);
     double first =
@@ -95,7 +98,7 @@ static void test_segments_are_what_the_playlist_says(void **state)
 static void test_parts_share_one_header(void **state)
 {
     (void)state;
-    const char *folder = convert(make_film(), JOB_HLS, NULL, NULL);
+    const char *folder = convert(make_film(), JOB_HLS, &encode, NULL);
     oracle_do("test $(grep -c EXT-X-MAP '%s') = 1", file_in(folder, "video.m3u8"));
 }
 
@@ -108,12 +111,11 @@ static void test_parts_in_any_order_give_the_same_bytes(void **state)
     for (int i = 0; i < 2; i++) {
         oracle_do("mkdir '%s'", folders[i]);
         es_auto_arena arena = { 0 };
-        struct job_options options = { 0 };
         struct job_run run;
         struct host_folder host;
         host_folder_init(&host, folders[i]);
         assert_ok(file_input_open(make_film(), &input, &err), err);
-        assert_ok(host_folder_run(&host, &input, JOB_HLS, &options, i == 1, &arena, &run, &err),
+        assert_ok(host_folder_run(&host, &input, JOB_HLS, &encode, i == 1, &arena, &run, &err),
                   err);
         host_folder_release(&host);
         file_input_close(&input);
@@ -127,11 +129,10 @@ static void test_first_part_is_published_as_it_comes(void **state)
     struct es_err err = { 0 };
     es_auto_arena arena = { 0 };
     struct engine_input input;
-    struct job_options options = { 0 };
     struct part *parts = NULL;
     size_t count = 0;
     assert_ok(file_input_open(make_film(), &input, &err), err);
-    assert_ok(engine_plan(&input, JOB_HLS, &options, &arena, &parts, &count, &err), err);
+    assert_ok(engine_plan(&input, JOB_HLS, &encode, &arena, &parts, &count, &err), err);
     assert_true(parts[0].is_first && parts[1].is_first && !parts[2].is_first);
     assert_int_equal(parts[count - 1].kind, PART_JOIN);
     const char *folder = scratch_path("live");
@@ -184,7 +185,7 @@ static void test_picture_alone_has_one_variant(void **state)
 {
     (void)state;
     oracle_do("ffmpeg -y -v error -f lavfi -i testsrc2=d=13:s=128x72:r=24 -c:v libx264 mute.mp4");
-    const char *folder = convert(scratch_path("mute.mp4"), JOB_HLS, NULL, NULL);
+    const char *folder = convert(scratch_path("mute.mp4"), JOB_HLS, &encode, NULL);
     const char *index = file_in(folder, "index.m3u8");
     assert_int_equal(oracle_frames(index), 312);
     oracle_decodes(index);

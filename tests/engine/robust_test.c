@@ -168,7 +168,7 @@ static void test_is_cancelled_at_once(void **state)
         struct engine_input input;
         struct host_folder host;
         struct job_run run;
-        struct job_options options = { 0 };
+        struct job_options options = { .copy = JOB_COPY_NEVER };
         host_folder_init(&host, scratch_path("."));
         host.cancel_after_calls = 2;
         assert_ok(file_input_open(scratch_path("long.mp4"), &input, &err), err);
@@ -230,7 +230,7 @@ static void test_foreign_specs_are_refused(void **state)
         "[]",
         "{}",
         "{\"version\":1}",
-        "{\"version\":2,\"kind\":\"video\"}",
+        "{\"version\":3,\"kind\":\"video\"}",
         "{\"version\":99,\"track\":\"audio\",\"target\":\"mp3\"}"
     };
     struct host_folder host;
