@@ -16,7 +16,6 @@
 #include "engine/av_error.h"
 
 #define INIT_NAME             "audio-init.mp4"
-#define SEGMENT_SECONDS       5
 #define OUT_OF_STEP_DIVISOR   10 /* a tenth of a second apart is mended */
 #define SILENCE_CHUNK_SAMPLES 4096
 #define LEAP_SECONDS_MAX      60 /* behind the timeline's end: a damaged time, not a gap */
@@ -116,7 +115,13 @@ static enum es_code open_segmenter(struct audio_part *part, struct es_err *reter
         .shift = is_hls ? 0 : part->encoder->codec->initial_padding,
     };
     int rate = part->spec->audio.sample_rate;
-    cutter_init(&part->cutter, 0, (int64_t)SEGMENT_SECONDS * rate, rate, part->spec->is_first);
+    cutter_init(&part->cutter, 0, (int64_t)AUDIO_SEGMENT_SECONDS * rate, rate,
+                part->spec->is_first);
+    if (part->spec->expected_end != INT64_MAX)
+        cutter_expect_end(&part->cutter,
+                          av_rescale_q(part->spec->expected_end - part->spec->origin,
+                                       part->spec->time_base, part->encoder->codec->time_base),
+                          rate);
     return segmenter_open(&settings, &part->segmenter, reterr);
 }
 

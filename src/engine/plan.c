@@ -76,6 +76,7 @@ struct part_spec planner_spec(const struct planner *planner, int stream_index)
         .start = is_trimmed ? origin : INT64_MIN,
         .end = planner->is_end_open ? INT64_MAX
                                     : origin + planner_ticks(planner->duration_seconds, time_base),
+        .expected_end = INT64_MAX,
         .picture_stream_index = -1,
     };
 }

@@ -73,6 +73,7 @@ void plan_audio(struct planner *planner, bool is_beside_video)
     };
     spec.tracks = plan_track(planner, &spec.audio);
     spec.track_count = 1;
+    plan_segments(planner, &spec);
     planner_add_part(planner, PART_CONVERT, true, spec.weight_seconds,
                      part_spec_write(&spec, planner->arena));
 }

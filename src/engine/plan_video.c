@@ -151,6 +151,7 @@ static void add_video_span(struct planner *planner, const struct part_spec *mode
     spec.end = end;
     spec.weight_seconds = spec.timeline_seconds = seconds;
     spec.video.segment_ticks = segment_ticks(seconds, spec.time_base);
+    plan_segments(planner, &spec);
     planner_add_part(planner, PART_CONVERT, spec.is_first, seconds,
                      part_spec_write(&spec, planner->arena));
 }

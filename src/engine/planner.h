@@ -44,6 +44,10 @@ ES_CHECK enum es_code plan_copies(struct planner *planner, struct es_err *reterr
 /* One track, copied. */
 void plan_copied_track(struct planner *planner, bool is_video);
 
+/* Lists the segments that a part for HLS is going to make in its tracks, where the stream's end is
+ * known, and notes that end. To be called when all else of the spec is there. */
+void plan_segments(const struct planner *planner, struct part_spec *spec);
+
 /* The picture's spans in order; the sound's part stands behind the first of them. */
 ES_CHECK enum es_code plan_video(struct planner *planner, struct es_err *reterr);
 /* The sound. */

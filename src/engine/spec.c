@@ -206,6 +206,8 @@ const char *part_spec_write(const struct part_spec *spec, struct es_arena *arena
         json_put(object, "start", json_integer(spec->start));
     if (spec->end != INT64_MAX)
         json_put(object, "end", json_integer(spec->end));
+    if (spec->expected_end != INT64_MAX)
+        json_put(object, "expected_end", json_integer(spec->expected_end));
     json_put(object, "weight_seconds", json_real(spec->weight_seconds));
     json_put(object, "timeline_seconds", json_real(spec->timeline_seconds));
     json_put(object, "picture_stream", json_integer(spec->picture_stream_index));
@@ -243,6 +245,7 @@ enum es_code part_spec_read(const char *text, struct es_arena *arena, struct par
         .origin = json_member_integer(object, "origin", 0),
         .start = json_member_integer(object, "start", INT64_MIN),
         .end = json_member_integer(object, "end", INT64_MAX),
+        .expected_end = json_member_integer(object, "expected_end", INT64_MAX),
         .weight_seconds = json_member_real(object, "weight_seconds", 0),
         .timeline_seconds = json_member_real(object, "timeline_seconds", 0),
     };

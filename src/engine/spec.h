@@ -54,7 +54,7 @@ struct audio_spec {
 
 struct part_spec {
     bool is_video;                  /* video, or else audio */
-    const struct hls_track *tracks; /* that the part makes a piece of, as planned: no segments */
+    const struct hls_track *tracks; /* that the part makes a piece of, as planned */
     size_t track_count;             /* 1, unless the picture is made in several sizes */
     enum job_target target;
     bool is_copied; /* by `copy`; else encoded by `video` or `audio` */
@@ -65,6 +65,7 @@ struct part_spec {
     int64_t origin; /* the timeline's zero */
     int64_t start,
         end; /* frames with start <= time < end; INT64_MIN/MAX: from the beginning/to the end */
+    int64_t expected_end; /* of the stream or the span, by its packets; INT64_MAX unknown */
     double weight_seconds, timeline_seconds; /* the part's, and of how much media that stands for */
     int picture_stream_index;                /* cover art that this part carries over; -1 none */
     const struct media_tag *tags;            /* that this part writes */

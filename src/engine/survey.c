@@ -145,6 +145,23 @@ struct ends {
     int64_t any;    /* all of them, which is what a header speaks of */
 };
 
+static void note_stream_end(struct survey *survey, int index, int64_t end_us)
+{
+    if (index >= survey->end_count) {
+        survey->ends_us =
+            es_realloc(survey->ends_us, ((size_t)index + 1) * sizeof(*survey->ends_us));
+        while (survey->end_count <= index)
+            survey->ends_us[survey->end_count++] = INT64_MIN;
+    }
+    if (end_us > survey->ends_us[index])
+        survey->ends_us[index] = end_us;
+}
+
+int64_t survey_stream_end(const struct survey *survey, int stream_index)
+{
+    return stream_index < survey->end_count ? survey->ends_us[stream_index] : INT64_MIN;
+}
+
 /* Reads on to the end; *ret_ends stays where nothing came or there was too much. */
 static enum es_code read_to_end(struct survey *survey, int64_t packets_max, struct ends *ret_ends,
                                 struct es_err *reterr)
@@ -164,6 +181,7 @@ static enum es_code read_to_end(struct survey *survey, int64_t packets_max, stru
         int index = packet->stream_index;
         int64_t end = packet_end(packet, survey->demuxer->format->streams[index]);
         ends.any = end > ends.any ? end : ends.any;
+        note_stream_end(survey, index, end);
         if (index == survey->video_index || index == survey->audio_index)
             ends.chosen = end > ends.chosen ? end : ends.chosen;
         av_packet_unref(packet);
@@ -250,5 +268,6 @@ void survey_free(struct survey *survey)
         demuxer_close(survey->demuxer);
     av_frame_free(&survey->video_frame);
     av_frame_free(&survey->audio_frame);
+    free(survey->ends_us);
     free(survey);
 }

@@ -14,12 +14,16 @@ struct survey {
     int64_t origin_us;                  /* the earliest first frame: the timeline's zero */
     double duration_seconds;            /* from there, by the packets' times; 0 unknown */
     double claimed_seconds;             /* what the header says, or the same as above */
+    int64_t *ends_us;                   /* survey_stream_end, of the first streams */
+    int end_count;
     bool can_seek; /* times after a seek are those of a reading from the start */
 };
 
 /* As demuxer_open; ES_MEDIA unsupported_format or media_damaged where no stream can be decoded. */
 ES_CHECK enum es_code survey_make(const struct engine_input *input, struct survey **ret_survey,
                                   struct es_err *reterr);
+/* When the stream's last packet ends, in microseconds on the source's clock; INT64_MIN unknown. */
+int64_t survey_stream_end(const struct survey *survey, int stream_index);
 void survey_free(struct survey *survey);
 ES_DEFINE_AUTO(survey, survey_free);
 

@@ -208,6 +208,8 @@ static enum es_code open_part(struct video_part *part, const struct engine_input
     int64_t second = av_rescale_q(1, (AVRational){ 1, 1 }, spec->time_base);
     cutter_init(&part->frame_cutter, begin_of(part), spec->video.segment_ticks, second,
                 spec->is_first);
+    if (spec->expected_end != INT64_MAX)
+        cutter_expect_end(&part->frame_cutter, spec->expected_end - spec->origin, second);
     part->packet_cutter = part->frame_cutter;
     return code;
 }

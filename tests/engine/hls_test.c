@@ -158,6 +158,7 @@ static void test_first_part_is_published_as_it_comes(void **state)
     assert_ok(es_file_write(file_in(folder, "index.m3u8"), text.bytes, text.size, 0600, &err), err);
     for (size_t i = 0; i < track_count; i++) {
         es_buf_clear(&text);
+        hls_track_drop_awaited(&tracks[i]);
         hls_render_track(&tracks[i], "", true,
                          &text); /* final, or the player would wait for more */
         const char *name = es_printf(&arena, "%s.m3u8", tracks[i].name);
