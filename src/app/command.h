@@ -19,13 +19,20 @@ struct command {
 };
 
 extern const struct command command_serve, command_gateway, command_worker, command_convert,
-    command_config, command_user;
+    command_probe, command_config, command_user;
 
 /* `espotifai COMMAND --help`. */
 void command_print_help(const struct command *command);
 
 /* "espotifai: ..." on standard error. */
 void command_complain(const char *format, ...) ES_PRINTF(1, 2);
+
+/* What went wrong: of the file `path` and in a person's words where the error has a word, else as
+ * the error's own detail, which names what it is about. */
+void command_complain_of(const char *path, const struct es_err *err);
+
+/* `status`, or a failure, said, where standard output could not take all of what was printed. */
+int command_flush(int status);
 
 /* Reads --env-file and --help, which every command has. False: the command is over, with
  * *ret_status. What follows the options begins at getopt's optind. */

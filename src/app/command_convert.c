@@ -4,18 +4,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "app/command.h"
+#include "app/facts_text.h"
 #include "app/local_conversion.h"
 #include "base/es_auto.h"
 #include "base/es_clock.h"
 #include "base/es_log.h"
 #include "base/es_text.h"
-#include "model/problem.h"
 
-#define BAR_WIDTH 30
+#define BAR_WIDTH_MAX    40
+#define BESIDE_BAR_WIDTH 34 /* percent, speed, time left */
+#define EXIT_INTERRUPTED 130
 
 static volatile int is_interrupted;
 
@@ -30,63 +33,70 @@ struct display {
     bool is_drawn;
 };
 
-static void print_duration(FILE *stream, double seconds)
+static int bar_width(void)
 {
-    long whole = (long)(seconds + 0.5);
-    if (whole >= 3600)
-        fprintf(stream, "%ld:%02ld:%02ld", whole / 3600, whole / 60 % 60, whole % 60);
-    else
-        fprintf(stream, "%ld:%02ld", whole / 60, whole % 60);
+    struct winsize window = { 0 };
+    int columns = ioctl(STDERR_FILENO, TIOCGWINSZ, &window) == 0 ? window.ws_col : 0;
+    int room = (columns ? columns : 80) - BESIDE_BAR_WIDTH;
+    return room < 0 ? 0 : room < BAR_WIDTH_MAX ? room : BAR_WIDTH_MAX;
 }
 
-static void draw(void *argument, const struct media_facts *facts, const struct job_live *live)
+static void draw(void *argument, const struct job_live *live)
 {
+    static const char full[] = "########################################",
+                      empty[] = "........................................";
     struct display *display = argument;
-    (void)facts;
     if (!display->is_live)
         return;
-    int filled = (int)(live->progress * BAR_WIDTH);
-    fprintf(stderr, "\r\033[K[%.*s%.*s] %3d %%", filled, "##############################",
-            BAR_WIDTH - filled, "..............................", (int)(live->progress * 100));
+    es_auto_arena arena = { 0 };
+    int width = bar_width(), filled = (int)(live->progress * width);
+    fprintf(stderr, "\r\033[K[%.*s%.*s] %3d %%", filled, full, width - filled, empty,
+            (int)(live->progress * 100));
     if (live->speed > 0)
         fprintf(stderr, "  %.1fx", live->speed);
-    if (live->eta_seconds >= 0 && live->speed > 0) {
-        fputs("  ", stderr);
-        print_duration(stderr, live->eta_seconds);
-        fputs(" left", stderr);
-    }
+    if (live->eta_seconds >= 1 && live->speed > 0)
+        fprintf(stderr, "  %s left", text_of_duration(live->eta_seconds, &arena));
     fflush(stderr);
     display->is_drawn = true;
 }
 
-static void print_size(int64_t bytes)
+static const char *streams_text(const struct media_facts *facts, struct es_arena *arena)
 {
-    if (bytes >= 1 << 20)
-        printf("%.1f MiB", (double)bytes / (1 << 20));
-    else
-        printf("%.1f KiB", (double)bytes / 1024);
+    const char *text = "";
+    for (size_t i = 0; i < facts->stream_count; i++)
+        text = es_printf(arena, "%s\n        %s", text, text_of_stream(&facts->streams[i], arena));
+    return text;
 }
 
+/*  film.webm -> film.mp4
+ *    from  Matroska/WebM, 0:30, 1.9 MiB, 531 kb/s
+ *          vp8, 480x270, 29.97 fps
+ *    made  MP4/MOV, 0:30, 2.1 MiB, 590 kb/s
+ *          h264, 480x270, 29.97 fps, 450 kb/s
+ *    took  3.2 s, 9.4 times real time */
 static void print_summary(const struct local_conversion *conversion,
-                          const struct media_facts *facts, const struct job *job, double elapsed)
+                          const struct local_outcome *outcome, double elapsed)
 {
-    printf("%s -> %s\n  ", conversion->input_path, conversion->output_path);
-    print_duration(stdout, facts->duration_seconds);
-    for (size_t i = 0; i < facts->stream_count; i++) {
-        const struct stream_facts *stream = &facts->streams[i];
-        if (stream->kind == STREAM_VIDEO)
-            printf(", %s %dx%d", stream->codec, stream->width, stream->height);
-        else if (stream->kind == STREAM_AUDIO)
-            printf(", %s %d Hz %d ch", stream->codec, stream->sample_rate, stream->channels);
-    }
-    printf(" -> %s, ", job_target_name(job->target));
-    print_size(job->output_size_bytes);
-    printf("\n  %.1f s", elapsed);
-    if (elapsed > 0 && facts->duration_seconds > 0)
-        printf(", %.1f times real time", facts->duration_seconds / elapsed);
+    es_auto_arena arena = { 0 };
+    const struct job *job = outcome->job;
+    printf("%s -> %s\n", text_of_unsafe(conversion->input_path, &arena),
+           text_of_unsafe(conversion->output_path, &arena));
+    printf("  from  %s%s\n", text_of_file(&outcome->source, outcome->source_size_bytes, &arena),
+           streams_text(&outcome->source, &arena));
+    if (job->target == JOB_HLS)
+        printf("  made  HLS, %zu files, %s\n", outcome->file_count,
+               text_of_size(job->output_size_bytes, &arena));
+    else
+        printf("  made  %s%s\n", text_of_file(&outcome->made, job->output_size_bytes, &arena),
+               streams_text(&outcome->made, &arena));
+    printf("  took  %.1f s", elapsed);
+    double seconds = outcome->made.duration_seconds > 0 ? outcome->made.duration_seconds
+                                                        : outcome->source.duration_seconds;
+    if (elapsed > 0 && seconds > 0)
+        printf(", %.1f times real time", seconds / elapsed);
     printf("\n");
     if (job->details)
-        printf("  %s\n", job->details);
+        printf("  note  %s\n", text_of_unsafe(job->details, &arena));
 }
 
 /* "out.mp3" and friends; a folder (with '/' at its end, or there already) takes HLS. */
@@ -165,6 +175,7 @@ static int convert(struct local_conversion *conversion)
     es_log_configure(ES_LOG_ERROR, ES_LOG_FORMAT_TEXT);
     signal(SIGINT, on_interrupt);
     signal(SIGTERM, on_interrupt);
+    signal(SIGHUP, on_interrupt);
     signal(SIGPIPE, SIG_IGN);
     struct display display = { .is_live = isatty(STDERR_FILENO) };
     conversion->is_interrupted = &is_interrupted;
@@ -172,21 +183,25 @@ static int convert(struct local_conversion *conversion)
     conversion->argument = &display;
 
     es_auto_arena arena = { 0 };
-    struct media_facts facts;
-    const struct job *job = NULL;
+    struct local_outcome outcome;
     int64_t started_at_ms = es_clock_monotonic_ms();
-    code = local_conversion_run(conversion, sandbox, &arena, &facts, &job, &err);
+    code = local_conversion_run(conversion, sandbox, &arena, &outcome, &err);
     if (display.is_drawn)
         fputs("\r\033[K", stderr);
-    if (code) {
-        command_complain("%s: %s", conversion->input_path,
-                         err.word ? problem_of(code, err.word)->texts[LANGUAGE_ENGLISH]
-                                  : err.detail);
+    if (code == ES_CANCELLED && is_interrupted) {
+        command_complain("interrupted; nothing is left behind");
+        return EXIT_INTERRUPTED;
+    }
+    if (code == ES_LIMIT && err.word && strcmp(err.word, "storage_full") == 0) {
+        command_complain("no space is left for '%s'", conversion->output_path);
         return EXIT_FAILURE;
     }
-    print_summary(conversion, &facts, job,
-                  (double)(es_clock_monotonic_ms() - started_at_ms) / 1000);
-    return EXIT_SUCCESS;
+    if (code) {
+        command_complain_of(conversion->input_path, &err);
+        return EXIT_FAILURE;
+    }
+    print_summary(conversion, &outcome, (double)(es_clock_monotonic_ms() - started_at_ms) / 1000);
+    return command_flush(EXIT_SUCCESS);
 }
 
 static int run(const struct command *command, int argc, char **argv)

@@ -1,73 +1,71 @@
-/* Opens the local backends in a folder beside the output, runs one job through a worker, and links
- * its objects to where the user wants them. */
+/* Opens the local backends in a hidden folder beside the output, runs one job through a worker, and
+ * gives its objects to the output. */
 #include "app/local_conversion.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <ftw.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "app/local_output.h"
 #include "app/local_source.h"
 #include "app/version.h"
 #include "app/wiring.h"
 #include "base/es_clock.h"
-#include "base/es_file.h"
-#include "base/es_log.h"
-#include "base/es_text.h"
 #include "service/conversion.h"
 #include "worker/prober.h"
 #include "worker/worker.h"
 
-#define POLL_MS          150
-#define COPY_BLOCK_BYTES (1024 * 1024)
-#define LIST_PAGE        200
+#define POLL_MS 150
 
 struct local {
     const struct local_conversion *conversion;
     struct sandbox *sandbox;
     struct es_arena *arena;
-    const char *folder; /* of the output */
-    char *work_folder;  /* holds the parts; removed at the end */
-    struct backends backends;
+    struct local_outcome *outcome;
     struct media_prober *prober;
+    struct local_output *output;
+    struct backends backends;
     struct es_metrics *metrics;
     struct service_context *context;
     struct worker *worker;
     struct caller caller;
-    struct media media;
+    char media_id[ES_ID_SIZE];
 };
 
-static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *walk)
+static enum es_code probe(struct local *local, struct blob_reader *reader, const char *name,
+                          struct media_facts *ret_facts, struct es_err *reterr)
 {
-    (void)status;
-    (void)type;
-    (void)walk;
-    return remove(path);
+    return local->prober->ops->probe(local->prober, reader, name, local->arena, ret_facts, reterr);
 }
 
-static const char *folder_of(const char *path, struct es_arena *arena)
+static enum es_code probe_source(struct local *local, struct es_err *reterr)
 {
-    const char *slash = strrchr(path, '/');
-    if (!slash)
-        return ".";
-    return slash == path ? "/" : es_strndup(arena, path, (size_t)(slash - path));
+    const char *path = local->conversion->input_path;
+    es_auto(blob_reader) reader = NULL;
+    enum es_code code = local_source_reader(path, &reader, reterr);
+    if (code)
+        return code;
+    local->outcome->source_size_bytes = reader->info.size_bytes;
+    return probe(local, reader, path, &local->outcome->source, reterr);
+}
+
+static enum es_code probe_made(struct local *local, struct es_err *reterr)
+{
+    const struct job *job = local->outcome->job;
+    if (job->target == JOB_HLS)
+        return ES_OK;
+    const char *name = job_output_name(job->target);
+    const char *key = es_printf(local->arena, "%s/%s", job_output_prefix(job, local->arena), name);
+    es_auto(blob_reader) reader = NULL;
+    struct blob_store *blobs = local->backends.blobs;
+    enum es_code code = blobs->ops->open(blobs, key, &reader, reterr);
+    return code ? code : probe(local, reader, name, &local->outcome->made, reterr);
 }
 
 static enum es_code open_local(struct local *local, struct es_err *reterr)
 {
-    enum es_code code = es_make_folders(local->folder, 0777, reterr);
-    if (code)
-        return code;
-    local->work_folder = es_printf(local->arena, "%s/.espotifai-XXXXXX", local->folder);
-    if (!mkdtemp(local->work_folder)) {
-        local->work_folder = NULL;
-        return es_fail_errno(reterr, errno, "cannot write into '%s'", local->folder);
-    }
-    code = wiring_open_local(local->work_folder, &local->backends, reterr);
+    enum es_code code = local_output_open(local->conversion->output_path, &local->output, reterr);
+    if (!code)
+        code = wiring_open_local(local->output->work_folder, &local->backends, reterr);
     if (code)
         return code;
     struct blob_store *beneath = es_take(local->backends.blobs);
@@ -75,7 +73,6 @@ static enum es_code open_local(struct local *local, struct es_err *reterr)
         local_source_open(local->conversion->input_path, beneath, &local->backends.blobs, reterr);
     if (code)
         return code;
-    local->prober = prober_open(local->sandbox);
     local->metrics = es_metrics_open();
     static const char *const keys[] = { "no sessions are signed here" };
     struct service_settings settings = service_settings_default();
@@ -97,45 +94,36 @@ static void close_local(struct local *local)
         worker_close(local->worker);
     if (local->context)
         service_context_close(local->context);
-    if (local->prober)
-        prober_close(local->prober);
     if (local->metrics)
         es_metrics_close(local->metrics);
     wiring_close(&local->backends);
-    if (local->work_folder)
-        nftw(local->work_folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    if (local->output)
+        local_output_close(local->output);
+    prober_close(local->prober);
 }
 
 static enum es_code make_records(struct local *local, struct es_err *reterr)
 {
-    es_auto(blob_reader) source = NULL;
-    struct blob_store *blobs = local->backends.blobs;
-    enum es_code code = blobs->ops->open(blobs, LOCAL_SOURCE_KEY, &source, reterr);
-    if (code)
-        return code;
-    struct media *media = &local->media;
-    code = local->prober->ops->probe(local->prober, source, local->conversion->input_path,
-                                     local->arena, &media->facts, reterr);
-    if (code)
-        return code;
     struct user user = { .username = "local", .created_at_ms = es_clock_realtime_ms() };
     es_id_v7(user.id);
-    es_id_v7(media->id);
-    memcpy(media->user_id, user.id, sizeof(media->user_id));
+    es_id_v7(local->media_id);
     memcpy(local->caller.user_id, user.id, sizeof(local->caller.user_id));
     local->caller.username = user.username;
-    media->original_filename = local->conversion->input_path;
-    media->source_object = LOCAL_SOURCE_KEY;
-    media->content_type = media->facts.content_type;
-    media->original_extension = "";
-    media->sha256 = "";
-    media->original_size_bytes = source->info.size_bytes;
-    media->created_at_ms = user.created_at_ms;
-    media->status = MEDIA_UPLOADED;
-    media->playback = PLAYBACK_SIGNED;
+    struct media media = { .original_filename = local->conversion->input_path,
+                           .source_object = LOCAL_SOURCE_KEY,
+                           .content_type = local->outcome->source.content_type,
+                           .original_extension = "",
+                           .original_size_bytes = local->outcome->source_size_bytes,
+                           .sha256 = "",
+                           .created_at_ms = user.created_at_ms,
+                           .status = MEDIA_UPLOADED,
+                           .playback = PLAYBACK_SIGNED,
+                           .facts = local->outcome->source };
+    memcpy(media.id, local->media_id, sizeof(media.id));
+    memcpy(media.user_id, user.id, sizeof(media.user_id));
     struct meta_store *meta = local->backends.meta;
-    code = meta->ops->user_create(meta, &user, reterr);
-    return code ? code : meta->ops->media_create(meta, media, reterr);
+    enum es_code code = meta->ops->user_create(meta, &user, reterr);
+    return code ? code : meta->ops->media_create(meta, &media, reterr);
 }
 
 static enum es_code start_worker(struct local *local, struct es_err *reterr)
@@ -171,115 +159,61 @@ static enum es_code await_end(struct local *local, const char *job_id, const str
             return ES_OK;
         }
         if (conversion->progress)
-            conversion->progress(conversion->argument, &local->media.facts, &view.live);
+            conversion->progress(conversion->argument, &view.live);
         es_sleep_ms(POLL_MS);
     }
 }
 
-static enum es_code copy_bytes(struct blob_reader *reader, const char *path, struct es_err *reterr)
+static enum es_code run_job(struct local *local, struct es_err *reterr)
 {
-    es_auto_fd fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (fd < 0)
-        return es_fail_errno(reterr, errno, "cannot create '%s'", path);
-    es_auto_free char *block = es_malloc(COPY_BLOCK_BYTES);
-    for (int64_t offset = 0; offset < reader->info.size_bytes;) {
-        size_t got;
-        enum es_code code =
-            reader->ops->read(reader, offset, block, COPY_BLOCK_BYTES, &got, reterr);
-        if (!code && got == 0)
-            code = es_fail(reterr, ES_IO, "the output ends early");
-        if (!code)
-            code = es_write_all(fd, block, got, reterr);
-        if (code)
-            return code;
-        offset += (int64_t)got;
-    }
+    const struct local_conversion *conversion = local->conversion;
+    struct job_view view;
+    enum es_code code =
+        conversion_convert(local->context, &local->caller, local->media_id, conversion->target,
+                           &conversion->options, local->arena, &view, reterr);
+    if (!code)
+        code = start_worker(local, reterr);
+    const struct job *job = NULL;
+    if (!code)
+        code = await_end(local, view.job->id, &job, reterr);
+    if (code)
+        return code;
+    if (job->status != JOB_DONE)
+        return es_fail_word(reterr, job->error_code ? job->error_code : ES_CANCELLED,
+                            job->error_word, "the conversion failed");
+    local->outcome->job = job;
     return ES_OK;
 }
 
-/* Gives the object the name `path`, in place of what has it: by a link where the file system can.
- */
-static enum es_code publish(struct local *local, const char *key, const char *path,
-                            struct es_err *reterr)
+static enum es_code convert(struct local *local, struct es_err *reterr)
 {
-    struct blob_store *blobs = local->backends.blobs;
-    es_auto(blob_reader) reader = NULL;
-    enum es_code code = blobs->ops->open(blobs, key, &reader, reterr);
-    if (code)
-        return code;
-    const char *aside = es_printf(local->arena, "%s/output", local->work_folder);
-    const char *handle = es_printf(local->arena, "/proc/self/fd/%d", reader->fd);
-    unlink(aside);
-    if (reader->fd < 0 || linkat(AT_FDCWD, handle, AT_FDCWD, aside, AT_SYMLINK_FOLLOW) < 0)
-        code = copy_bytes(reader, aside, reterr);
-    else
-        code = chmod(aside, 0644) < 0 ? es_fail_errno(reterr, errno, "cannot open up '%s'", aside)
-                                      : ES_OK;
-    if (!code && rename(aside, path) < 0)
-        code = es_fail_errno(reterr, errno, "cannot write '%s'", path);
-    return code;
-}
-
-static enum es_code publish_all(struct local *local, const struct job *job, struct es_err *reterr)
-{
-    struct blob_store *blobs = local->backends.blobs;
-    const char *prefix = es_printf(local->arena, "%s/", job_output_prefix(job, local->arena));
-    const char *main_name = job_output_name(job->target);
-    const char *after = NULL;
-    enum es_code code = ES_OK;
-    size_t count = LIST_PAGE;
-    while (!code && count == LIST_PAGE) {
-        const char **keys;
-        code =
-            blobs->ops->list(blobs, prefix, after, LIST_PAGE, local->arena, &keys, &count, reterr);
-        for (size_t i = 0; !code && i < count; i++) {
-            after = keys[i];
-            const char *name = keys[i] + strlen(prefix);
-            bool is_main = strcmp(name, main_name) == 0;
-            if (!is_main && job->target != JOB_HLS)
-                continue; /* left for the join only */
-            code = publish(local, keys[i],
-                           is_main ? local->conversion->output_path
-                                   : es_printf(local->arena, "%s/%s", local->folder, name),
-                           reterr);
-        }
-    }
-    return code;
-}
-
-static enum es_code convert(struct local *local, const struct job **ret_job, struct es_err *reterr)
-{
-    enum es_code code = open_local(local, reterr);
+    enum es_code code = probe_source(local, reterr);
+    if (!code)
+        code = open_local(local, reterr);
     if (!code)
         code = make_records(local, reterr);
-    struct job_view view;
     if (!code)
-        code = conversion_convert(local->context, &local->caller, local->media.id,
-                                  local->conversion->target, &local->conversion->options,
-                                  local->arena, &view, reterr);
+        code = run_job(local, reterr);
     if (!code)
-        code = start_worker(local, reterr);
-    if (!code)
-        code = await_end(local, view.job->id, ret_job, reterr);
-    if (code)
-        return code;
-    if ((*ret_job)->status != JOB_DONE)
-        return es_fail_word(reterr, (*ret_job)->error_code ? (*ret_job)->error_code : ES_CANCELLED,
-                            (*ret_job)->error_word, "the conversion failed");
-    return publish_all(local, *ret_job, reterr);
+        code = probe_made(local, reterr);
+    return code ? code
+                : local_output_publish(local->output, local->backends.blobs, local->outcome->job,
+                                       &local->outcome->file_count, reterr);
 }
 
 enum es_code local_conversion_run(const struct local_conversion *conversion,
                                   struct sandbox *sandbox, struct es_arena *arena,
-                                  struct media_facts *ret_facts, const struct job **ret_job,
-                                  struct es_err *reterr)
+                                  struct local_outcome *ret_outcome, struct es_err *reterr)
 {
+    struct local_outcome outcome = { 0 };
     struct local local = { .conversion = conversion,
                            .sandbox = sandbox,
                            .arena = arena,
-                           .folder = folder_of(conversion->output_path, arena) };
-    enum es_code code = convert(&local, ret_job, reterr);
-    *ret_facts = local.media.facts;
+                           .outcome = &outcome,
+                           .prober = prober_open(sandbox) };
+    enum es_code code = convert(&local, reterr);
     close_local(&local);
+    if (!code)
+        *ret_outcome = outcome;
     return code;
 }

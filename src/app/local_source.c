@@ -40,13 +40,15 @@ static const struct blob_reader_ops reader_ops = {
     .close = close_reader,
 };
 
-static enum es_code open_source(const char *path, struct blob_reader **ret_reader,
-                                struct es_err *reterr)
+enum es_code local_source_reader(const char *path, struct blob_reader **ret_reader,
+                                 struct es_err *reterr)
 {
     es_auto_fd fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     struct stat status;
     if (fd < 0 || fstat(fd, &status) < 0)
         return es_fail_errno(reterr, errno, "cannot open '%s'", path);
+    if (S_ISDIR(status.st_mode))
+        return es_fail(reterr, ES_INVALID, "'%s' is a folder", path);
     if (!S_ISREG(status.st_mode))
         return es_fail(reterr, ES_INVALID, "'%s' is not a regular file", path);
     struct blob_reader *reader = es_malloc(sizeof(*reader));
@@ -82,7 +84,7 @@ static enum es_code open_blob(struct blob_store *store, const char *key,
                               struct blob_reader **ret_reader, struct es_err *reterr)
 {
     if (strcmp(key, LOCAL_SOURCE_KEY) == 0)
-        return open_source(((struct local_store *)store)->path, ret_reader, reterr);
+        return local_source_reader(((struct local_store *)store)->path, ret_reader, reterr);
     return beneath(store)->ops->open(beneath(store), key, ret_reader, reterr);
 }
 
@@ -102,7 +104,7 @@ static enum es_code open_growing(struct blob_store *store, const char *key,
                                  struct blob_reader **ret_reader, struct es_err *reterr)
 {
     if (strcmp(key, LOCAL_SOURCE_KEY) == 0)
-        return open_source(((struct local_store *)store)->path, ret_reader, reterr);
+        return local_source_reader(((struct local_store *)store)->path, ret_reader, reterr);
     return beneath(store)->ops->open_growing(beneath(store), key, ret_reader, reterr);
 }
 
@@ -158,7 +160,7 @@ enum es_code local_source_open(const char *path, struct blob_store *beneath_stor
 {
     es_auto(blob_store) owned = beneath_store;
     struct blob_reader *reader;
-    enum es_code code = open_source(path, &reader, reterr);
+    enum es_code code = local_source_reader(path, &reader, reterr);
     if (code)
         return code;
     blob_reader_close(reader);

@@ -6,15 +6,17 @@
 #include <string.h>
 
 #include "app/command.h"
+#include "app/facts_text.h"
 #include "app/settings.h"
 #include "app/version.h"
 #include "base/es_log.h"
 #include "engine/engine.h"
+#include "model/problem.h"
 #include "worker/task_child.h"
 
 static const struct command *const commands[] = {
-    &command_serve,   &command_gateway, &command_worker,
-    &command_convert, &command_config,  &command_user,
+    &command_serve, &command_gateway, &command_worker, &command_convert,
+    &command_probe, &command_config,  &command_user,
 };
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(*commands))
@@ -48,6 +50,24 @@ void command_complain(const char *format, ...)
     vfprintf(stderr, format, arguments);
     fputc('\n', stderr);
     va_end(arguments);
+}
+
+void command_complain_of(const char *path, const struct es_err *err)
+{
+    es_auto_arena arena = { 0 };
+    const char *name = text_of_unsafe(path, &arena);
+    if (err->word)
+        command_complain("%s: %s", name, problem_of(err->code, err->word)->texts[LANGUAGE_ENGLISH]);
+    else
+        command_complain("%s", text_of_unsafe(err->detail, &arena));
+}
+
+int command_flush(int status)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return status;
+    command_complain("cannot write to standard output");
+    return EXIT_FAILURE;
 }
 
 bool command_read_options(const struct command *command, int argc, char **argv,

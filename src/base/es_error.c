@@ -60,6 +60,9 @@ static enum es_code code_from_errno(int error_number)
         return ES_CONFLICT;
     case ENOMEM:
         return ES_NO_MEMORY;
+    case ENOSPC:
+    case EDQUOT:
+        return ES_LIMIT;
     default:
         return ES_IO;
     }
@@ -72,7 +75,7 @@ enum es_code es_fail_errno(struct es_err *reterr, int error_number, const char *
         return code;
     va_list arguments;
     va_start(arguments, format);
-    set(reterr, code, NULL, format, arguments);
+    set(reterr, code, code == ES_LIMIT ? "storage_full" : NULL, format, arguments);
     va_end(arguments);
 
     char text[128];

@@ -47,8 +47,8 @@ enum es_code es_fail_word(struct es_err *reterr, enum es_code code, const char *
                           const char *format, ...) ES_PRINTF(4, 5);
 
 /* As es_fail for a failed system call: the reason gets ": " and the text of `error_number`
- * appended. ENOENT becomes ES_NOT_FOUND, EEXIST ES_CONFLICT, ENOMEM ES_NO_MEMORY, all else ES_IO.
- */
+ * appended. ENOENT becomes ES_NOT_FOUND, EEXIST ES_CONFLICT, ENOMEM ES_NO_MEMORY, a full disk or
+ * quota ES_LIMIT storage_full, all else ES_IO. */
 enum es_code es_fail_errno(struct es_err *reterr, int error_number, const char *format, ...)
     ES_PRINTF(3, 4);
 
