@@ -27,6 +27,8 @@ static enum es_code open_codec(struct decoder *decoder, struct es_err *reterr)
     status = avcodec_open2(decoder->codec, codec, NULL);
     if (status < 0)
         return av_fail(reterr, status, "opening the decoder '%s'", codec->name);
+    if (decoder->is_hurried)
+        decoder_hurry(decoder);
     return ES_OK;
 }
 
@@ -73,6 +75,13 @@ void decoder_close(struct decoder *decoder)
     if (decoder->demuxer)
         demuxer_close(decoder->demuxer);
     free(decoder);
+}
+
+void decoder_hurry(struct decoder *decoder)
+{
+    decoder->is_hurried = true;
+    decoder->codec->skip_frame = AVDISCARD_NONREF;
+    decoder->codec->skip_loop_filter = AVDISCARD_ALL;
 }
 
 /* Hands the decoder one more packet, or the end. */

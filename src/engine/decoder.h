@@ -12,6 +12,7 @@ struct decoder {
 
     /* private */
     const struct engine_input *input;
+    bool is_hurried;
     AVCodecContext *codec;
     AVPacket *packet;
     AVFrame *ahead; /* a frame that decoder_start has read */
@@ -32,6 +33,10 @@ ES_DEFINE_AUTO(decoder, decoder_close);
  * there on: from the nearest key frame whose time proves right, from the beginning where none does.
  * To be called before the first decoder_next. */
 ES_CHECK enum es_code decoder_start(struct decoder *decoder, int64_t start, struct es_err *reterr);
+
+/* From now on frames that no other needs are left out, and those that come are rougher: for
+ * pictures so small that nobody sees it. */
+void decoder_hurry(struct decoder *decoder);
 
 /* The next frame in order of showing, its `pts` always set (stream time base). False in
  * *ret_has_frame at the end. Fails only as the input's read does. */

@@ -1,5 +1,6 @@
 /* The door to libav: this folder alone includes it. Four steps, each a call that runs in a
- * sandboxed child: probe, plan, convert one part, join. The engine knows how a timeline is cut for
+ * sandboxed child: probe, plan, convert one part, join; and beside them what can be shown of a
+ * source. The engine knows how a timeline is cut for
  * each codec so that a join can neither be heard nor seen; its callers move opaque specs and
  * results about (JSON text). It opens no file: input comes by callbacks, outputs are descriptors
  * that it asks for. One call at a time in a process; libav's threads stay inside the call. */
@@ -12,6 +13,7 @@
 
 #include "base/es_arena.h"
 #include "base/es_error.h"
+#include "model/depiction.h"
 #include "model/job.h"
 #include "model/media.h"
 #include "model/part.h"
@@ -83,6 +85,15 @@ ES_CHECK enum es_code engine_join(const char *spec, const struct part *parts, si
                                   const struct engine_source *source,
                                   const struct engine_host *host, struct es_arena *arena,
                                   const char **ret_result, struct es_err *reterr);
+
+/* Makes what is to be shown of the source into objects of the host, by the names of
+ * model/depiction.h. `duration_seconds` is what the probe found. *ret_result is a depiction_result.
+ * ES_MEDIA depiction_none where the source has nothing of the kind, and what probe says. Memory is
+ * flat, and time bounded by the source's length, whatever the source. */
+ES_CHECK enum es_code engine_depict(const struct engine_input *input, enum depiction depiction,
+                                    double duration_seconds, const struct engine_host *host,
+                                    struct es_arena *arena, const char **ret_result,
+                                    struct es_err *reterr);
 
 /* What a join's result says. */
 struct engine_outcome {

@@ -117,6 +117,17 @@ enum es_code media_filename_clean(const char *filename, struct es_arena *arena,
     return ES_OK;
 }
 
+const struct media_chapter *media_chapters_copy(const struct media_chapter *chapters, size_t count,
+                                                struct es_arena *arena)
+{
+    struct media_chapter *copies = es_new_array(arena, struct media_chapter, count);
+    for (size_t i = 0; i < count; i++) {
+        copies[i] = chapters[i];
+        copies[i].title = es_strdup(arena, chapters[i].title);
+    }
+    return copies;
+}
+
 static struct media_facts copy_facts(const struct media_facts *facts, struct es_arena *arena)
 {
     struct media_facts copy = *facts;
@@ -135,6 +146,7 @@ static struct media_facts copy_facts(const struct media_facts *facts, struct es_
     }
     copy.streams = streams;
     copy.tags = tags;
+    copy.chapters = media_chapters_copy(facts->chapters, facts->chapter_count, arena);
     return copy;
 }
 

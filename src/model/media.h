@@ -15,6 +15,8 @@
 #define MEDIA_STREAMS_MAX        64
 #define MEDIA_TAGS_MAX           64
 #define MEDIA_TAG_BYTES_MAX      4096
+#define MEDIA_CHAPTERS_MAX       500
+#define MEDIA_CHAPTER_BYTES_MAX  256 /* of a title */
 #define MEDIA_BUCKET             "espotifai-media"
 
 enum stream_kind {
@@ -41,6 +43,19 @@ struct media_tag {
     const char *value;
 };
 
+struct media_chapter {
+    double start_seconds, end_seconds; /* on the timeline, start < end */
+    const char *title;                 /* "" for none */
+};
+
+/* As EBU R 128 has it, of all the sound. */
+struct media_loudness {
+    bool is_known;
+    double integrated_lufs;
+    double range_lu;
+    double true_peak_dbtp;
+};
+
 struct media_facts {
     const char *format;       /* libav's demuxer name */
     const char *content_type; /* by content: "audio/mpeg", "video/mp4" ...; never NULL */
@@ -49,6 +64,9 @@ struct media_facts {
     size_t stream_count;
     const struct media_tag *tags;
     size_t tag_count;
+    const struct media_chapter *chapters; /* by their starts */
+    size_t chapter_count;
+    struct media_loudness loudness; /* found out after the upload */
 };
 
 enum media_status {
@@ -91,6 +109,10 @@ enum stream_kind stream_kind_from_name(const char *name);
 
 /* Whether there is any stream of that kind. */
 bool media_has_stream(const struct media_facts *facts, enum stream_kind kind);
+
+/* A deep copy of chapters into `arena`. */
+const struct media_chapter *media_chapters_copy(const struct media_chapter *chapters, size_t count,
+                                                struct es_arena *arena);
 
 /* The name as we keep it: the last part of any path in `filename` ('/' and '\\'), control
  * characters dropped, cut to MEDIA_FILENAME_BYTES_MAX at a character's edge, the extension kept.

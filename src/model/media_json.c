@@ -1,6 +1,7 @@
 /* media_facts <-> JSON. */
 #include "model/media_json.h"
 
+#include <math.h>
 #include <string.h>
 
 static json_t *stream_json(const struct stream_facts *stream)
@@ -41,6 +42,65 @@ json_t *media_tags_json(const struct media_facts *facts)
     return tags;
 }
 
+json_t *media_chapters_json(const struct media_chapter *chapters, size_t count)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < count; i++) {
+        json_t *object = json_object();
+        json_put(object, "start", json_real(chapters[i].start_seconds));
+        json_put(object, "end", json_real(chapters[i].end_seconds));
+        json_put_text(object, "title", chapters[i].title);
+        json_array_append_new(array, object);
+    }
+    return array;
+}
+
+void media_chapters_read(const json_t *array, struct es_arena *arena,
+                         const struct media_chapter **ret_chapters, size_t *ret_count)
+{
+    size_t most = json_array_size(array), count = 0;
+    most = most < MEDIA_CHAPTERS_MAX ? most : MEDIA_CHAPTERS_MAX;
+    struct media_chapter *chapters = es_new_array(arena, struct media_chapter, most);
+    for (size_t i = 0; i < most; i++) {
+        const json_t *object = json_array_get(array, i);
+        struct media_chapter chapter = {
+            .start_seconds = json_member_real(object, "start", -1),
+            .end_seconds = json_member_real(object, "end", -1),
+            .title = json_member_string(object, "title", ""),
+        };
+        if (!(chapter.start_seconds >= 0) || !(chapter.end_seconds > chapter.start_seconds) ||
+            strlen(chapter.title) > MEDIA_CHAPTER_BYTES_MAX)
+            continue;
+        chapter.title = es_strdup(arena, chapter.title);
+        chapters[count++] = chapter;
+    }
+    *ret_chapters = chapters;
+    *ret_count = count;
+}
+
+json_t *media_loudness_json(const struct media_loudness *loudness)
+{
+    if (!loudness->is_known)
+        return json_null();
+    json_t *object = json_object();
+    json_put(object, "integrated", json_real(loudness->integrated_lufs));
+    json_put(object, "range", json_real(loudness->range_lu));
+    json_put(object, "true_peak", json_real(loudness->true_peak_dbtp));
+    return object;
+}
+
+struct media_loudness media_loudness_read(const json_t *object)
+{
+    struct media_loudness loudness = {
+        .integrated_lufs = json_member_real(object, "integrated", NAN),
+        .range_lu = json_member_real(object, "range", NAN),
+        .true_peak_dbtp = json_member_real(object, "true_peak", NAN),
+    };
+    loudness.is_known = isfinite(loudness.integrated_lufs) && isfinite(loudness.range_lu) &&
+                        isfinite(loudness.true_peak_dbtp);
+    return loudness.is_known ? loudness : (struct media_loudness){ 0 };
+}
+
 void media_facts_write(const struct media_facts *facts, struct es_buf *buf)
 {
     json_auto object = json_object();
@@ -49,6 +109,8 @@ void media_facts_write(const struct media_facts *facts, struct es_buf *buf)
     json_put(object, "duration_seconds", json_real(facts->duration_seconds));
     json_put(object, "streams", media_streams_json(facts));
     json_put(object, "tags", media_tags_json(facts));
+    json_put(object, "chapters", media_chapters_json(facts->chapters, facts->chapter_count));
+    json_put(object, "loudness", media_loudness_json(&facts->loudness));
     json_write(object, buf);
 }
 
@@ -117,6 +179,9 @@ enum es_code media_facts_read(const char *text, struct es_arena *arena,
         .stream_count = stream_count,
         .tags = read_tags,
         .tag_count = tag_count,
+        .loudness = media_loudness_read(json_object_get(object, "loudness")),
     };
+    media_chapters_read(json_object_get(object, "chapters"), arena, &ret_facts->chapters,
+                        &ret_facts->chapter_count);
     return ES_OK;
 }

@@ -17,4 +17,13 @@ ES_CHECK enum es_code media_facts_read(const char *text, struct es_arena *arena,
 json_t *media_streams_json(const struct media_facts *facts);
 json_t *media_tags_json(const struct media_facts *facts);
 
+/* [{start, end, title}]; what is read is bounded, and what is no chapter left out. */
+json_t *media_chapters_json(const struct media_chapter *chapters, size_t count);
+void media_chapters_read(const json_t *array, struct es_arena *arena,
+                         const struct media_chapter **ret_chapters, size_t *ret_count);
+
+/* {integrated, range, true_peak}, or null where it is not known. */
+json_t *media_loudness_json(const struct media_loudness *loudness);
+struct media_loudness media_loudness_read(const json_t *object);
+
 #endif
