@@ -10,10 +10,19 @@
 
 #define UPLOAD_FRAMING_BYTES 65536 /* of multipart, around the file */
 
-const struct api_route *const api_tables[] = { auth_routes,     me_routes,      user_routes,
-                                               media_routes,    upload_routes,  job_routes,
-                                               playback_routes, sharing_routes, event_routes,
-                                               monitor_routes,  docs_routes,    NULL };
+const struct api_route *const api_tables[] = { auth_routes,
+                                               me_routes,
+                                               user_routes,
+                                               media_routes,
+                                               upload_routes,
+                                               job_routes,
+                                               playback_routes,
+                                               picture_routes,
+                                               sharing_routes,
+                                               event_routes,
+                                               monitor_routes,
+                                               docs_routes,
+                                               NULL };
 
 struct api_settings api_settings_default(void)
 {

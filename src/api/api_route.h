@@ -161,6 +161,7 @@ extern const struct api_route media_routes[];
 extern const struct api_route upload_routes[];
 extern const struct api_route job_routes[];
 extern const struct api_route playback_routes[];
+extern const struct api_route picture_routes[];
 extern const struct api_route sharing_routes[];
 extern const struct api_route event_routes[];
 extern const struct api_route monitor_routes[];

@@ -19,6 +19,7 @@
 #include "http/http_server.h"
 #include "service/monitor.h"
 #include "service/service.h"
+#include "worker/depicter.h"
 #include "worker/prober.h"
 #include "worker/worker.h"
 
@@ -32,6 +33,7 @@ struct node {
     struct es_metrics *metrics;
     struct backends backends;
     struct media_prober *prober;
+    struct media_depicter *depicter; /* of a gateway */
     struct service_context *context;
     struct worker *worker;
     struct api *api;
@@ -54,6 +56,8 @@ enum es_code node_service_settings(const struct settings *settings, struct node_
     service.playback = playback_policy_from_name(settings->texts[SETTING_PLAYBACK_POLICY]);
     service.upload_bytes_max = integers[SETTING_UPLOAD_BYTES_MAX];
     service.unfinished_jobs_max = (int)integers[SETTING_USER_JOBS_MAX];
+    /* Most of the handlers must be free for those who do not wait. */
+    service.picture_waiters_max = (int)integers[SETTING_HANDLER_THREADS] / 4;
     service.queue_name = settings->texts[SETTING_REDIS_QUEUE];
     service.node_id = roles.is_gateway ? "api" : settings->texts[SETTING_WORKER_ID];
     service.version = version();
@@ -131,6 +135,8 @@ static enum es_code open_node(struct node *node, struct es_err *reterr)
     if (code)
         return code;
     node->prober = prober_open(node->sandbox);
+    if (node->roles.is_gateway)
+        node->depicter = depicter_open(node->sandbox);
     struct service_settings settings;
     code = node_service_settings(node->settings, node->roles, &node->arena, &settings, reterr);
     if (code)
@@ -139,7 +145,8 @@ static enum es_code open_node(struct node *node, struct es_err *reterr)
                                    .queue = node->backends.queue,
                                    .blobs = node->backends.blobs,
                                    .prober = node->prober,
-                                   .metrics = node->metrics };
+                                   .metrics = node->metrics,
+                                   .depicter = node->depicter };
     code = service_context_open(&ports, &settings, &node->context, reterr);
     if (!code && node->roles.is_worker)
         code = open_worker(node, reterr);
@@ -170,6 +177,8 @@ static void close_node(struct node *node)
         service_context_close(node->context);
     if (node->prober)
         prober_close(node->prober);
+    if (node->depicter)
+        depicter_close(node->depicter);
     wiring_close(&node->backends);
     es_metrics_close(node->metrics);
     es_arena_release(&node->arena);

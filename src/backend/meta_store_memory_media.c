@@ -161,6 +161,8 @@ enum es_code memory_media_change(struct meta_store *store, const char *id,
         record->media->playback = change->playback;
     if (change->status)
         record->media->status = change->status;
+    if (change->loudness)
+        record->media->facts.loudness = *change->loudness;
     record->media->link_epoch += change->revokes_links;
     return ES_OK;
 }

@@ -220,16 +220,21 @@ enum es_code sqlite_media_change(struct meta_store *store, const char *id,
         media.playback = change->playback;
     if (change->status)
         media.status = change->status;
+    if (change->loudness)
+        media.facts.loudness = *change->loudness;
     media.link_epoch += change->revokes_links;
+    es_auto_buf facts = { 0 };
+    media_facts_write(&media.facts, &facts);
     code = sqlite_tx_run(
         &tx,
         "UPDATE media SET original_filename = ?2, playback = ?3, status = ?4, link_epoch = ?5,"
-        " name_key = ?6, search_text = ?7 WHERE id = ?1",
+        " name_key = ?6, search_text = ?7, facts = ?8 WHERE id = ?1",
         SQL_VALUES(sql_text(id), sql_text(media.original_filename),
                    sql_text(playback_policy_name(media.playback)),
                    sql_text(media_status_name(media.status)), sql_int(media.link_epoch),
                    sql_text(media_name_key(media.original_filename, &arena)),
-                   sql_text(media_search_text(media.original_filename, &media.facts, &arena))),
+                   sql_text(media_search_text(media.original_filename, &media.facts, &arena)),
+                   sql_text(es_buf_text(&facts))),
         NULL, reterr);
     return code ? code : sqlite_tx_commit(&tx, reterr);
 }

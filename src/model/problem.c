@@ -154,6 +154,19 @@ static const struct problem problems[] = {
       400,
       { "El archivo está dañado y no se puede leer.", "The file is damaged and cannot be read." } },
 
+    { "depiction_none",
+      404,
+      { "Este archivo no tiene nada que mostrar así.",
+        "This media has nothing to show of that kind." } },
+    { "depiction_failed",
+      404,
+      { "No se pudo hacer la imagen: el archivo está dañado o exige demasiado.",
+        "The picture could not be made: the media is damaged or demands too much." } },
+    { "depiction_pending",
+      503,
+      { "La imagen se está preparando; vuelve a pedirla en unos segundos.",
+        "The picture is being made; ask again in some seconds." } },
+
     /* Jobs. */
     { "job_not_found", 404, { "No existe esa conversión.", "There is no such job." } },
     { "job_exists", 409, { "Esa conversión ya existe.", "That job exists already." } },

@@ -49,7 +49,8 @@ struct media_change {
     const char *original_filename;
     enum playback_policy playback;
     enum media_status status;
-    bool revokes_links; /* link_epoch grows by one */
+    bool revokes_links;                    /* link_epoch grows by one */
+    const struct media_loudness *loudness; /* of the facts */
 };
 
 /* A write to a job's record by whoever holds its lease or its ownership. */

@@ -8,6 +8,7 @@
 #include "base/es_clock.h"
 #include "service/conversion.h"
 #include "service/notify.h"
+#include "service/pictures.h"
 
 enum es_code library_list(struct service_context *context, const struct caller *caller,
                           const struct media_query *query, struct es_arena *arena,
@@ -136,6 +137,7 @@ enum es_code library_delete_media(struct service_context *context, const struct 
     es_auto_arena arena = { 0 };
     struct share *shares;
     size_t share_count;
+    pictures_forget(context, media->id);
     enum es_code code = context->meta->ops->share_list(context->meta, media->id, NULL, &arena,
                                                        &shares, &share_count, reterr);
     if (code == ES_OK)

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "model/depiction.h"
 #include "model/media_json.h"
 
 /* The newest jobs of the media, each with its life. */
@@ -146,6 +147,22 @@ static void put_facts(json_t *object, const struct media_facts *facts)
              facts->duration_seconds > 0 ? json_real(facts->duration_seconds) : json_null());
     json_put(object, "streams", media_streams_json(facts));
     json_put(object, "tags", media_tags_json(facts));
+    json_put(object, "chapters", media_chapters_json(facts->chapters, facts->chapter_count));
+    json_put(object, "loudness", media_loudness_json(&facts->loudness));
+}
+
+/* {poster_url, waveform_url, storyboard_url}: null where there is nothing to show. */
+static void put_pictures(json_t *object, const struct media *media)
+{
+    es_auto_arena arena = { 0 };
+    for (int i = DEPICTION_UNSET + 1; i < DEPICTION_COUNT; i++) {
+        enum depiction depiction = (enum depiction)i;
+        const char *name = depiction_name(depiction);
+        json_put_text(object, es_printf(&arena, "%s_url", name),
+                      depiction_is_possible(depiction, &media->facts)
+                          ? es_printf(&arena, "/media/%s/%s", media->id, name)
+                          : NULL);
+    }
 }
 
 json_t *media_view_json(const struct media_view *view, enum language language)
@@ -168,8 +185,7 @@ json_t *media_view_json(const struct media_view *view, enum language language)
     json_put(object, "shares", shares_json(view));
     json_put_text(object, "sha256", media->sha256);
     put_facts(object, &media->facts);
-    json_put(object, "poster_url", json_null());
-    json_put(object, "waveform_url", json_null());
+    put_pictures(object, media);
     json_put_text(object, "playback", playback_policy_name(media->playback));
     return object;
 }
@@ -185,5 +201,6 @@ json_t *shared_item_json(const struct media_view *view, enum language language)
     json_put(object, "shared_with", shared_with_json(view));
     json_put(object, "shares", shares_json(view));
     put_facts(object, &view->media->facts);
+    put_pictures(object, view->media);
     return object;
 }

@@ -420,3 +420,45 @@ enum es_code playback_revoke_links(struct service_context *context, const struct
     struct media_change change = { .revokes_links = true };
     return code ? code : context->meta->ops->media_change(context->meta, media_id, &change, reterr);
 }
+
+/* Without a job: the owner, and who has a share in any. */
+static enum es_code check_viewer(struct service_context *context, const struct caller *caller,
+                                 const struct media *media, struct es_arena *arena,
+                                 struct es_err *reterr)
+{
+    if (!caller)
+        return es_fail_word(reterr, ES_UNAUTHENTICATED, "unauthenticated",
+                            "media %s needs credentials, a job or a link", media->id);
+    if (strcmp(caller->user_id, media->user_id) == 0)
+        return ES_OK;
+    struct share *shares;
+    size_t count;
+    enum es_code code = context->meta->ops->share_list(context->meta, media->id, caller->user_id,
+                                                       arena, &shares, &count, reterr);
+    if (code == ES_OK && count == 0)
+        return es_fail_word(reterr, ES_NOT_FOUND, "media_not_found",
+                            "media %s is not the caller's to see", media->id);
+    return code;
+}
+
+enum es_code playback_may_see(struct service_context *context,
+                              const struct playback_request *request, struct es_arena *arena,
+                              struct media **ret_media, struct es_err *reterr)
+{
+    struct grant grant = { 0 };
+    enum es_code code;
+    if (request->link) {
+        code = grant_by_link(context, request->link, request->media_id, request->job_id, arena,
+                             &grant, reterr);
+    } else if (request->job_id) {
+        code = grant_by_request(context, request, arena, &grant, reterr);
+    } else {
+        code = context->meta->ops->media_get(context->meta, request->media_id, arena, &grant.media,
+                                             reterr);
+        if (code == ES_OK)
+            code = check_viewer(context, request->caller, grant.media, arena, reterr);
+    }
+    if (code == ES_OK)
+        *ret_media = grant.media;
+    return code;
+}

@@ -75,7 +75,16 @@ ES_CHECK enum es_code playback_revoke_links(struct service_context *context,
                                             const struct caller *caller, const char *media_id,
                                             struct es_err *reterr);
 
-/* ---- private to src/service, for its tests ---- */
+/* ---- private to src/service, and for its tests ---- */
+
+/* Whether the caller may see what a media looks like: with a job's id or a link whoever may play
+ * that job, without either its owner, and those whom any job of it is shared with. ES_NOT_FOUND
+ * media_not_found, job_not_found; ES_UNAUTHENTICATED, ES_FORBIDDEN and link_invalid as for playing.
+ */
+ES_CHECK enum es_code playback_may_see(struct service_context *context,
+                                       const struct playback_request *request,
+                                       struct es_arena *arena, struct media **ret_media,
+                                       struct es_err *reterr);
 
 /* Puts `prefix` before every address of a playlist (RFC 8216: lines, and URI attributes), but for
  * those that are absolute. */

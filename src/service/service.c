@@ -5,6 +5,7 @@
 
 #include "base/es_clock.h"
 #include "service/accounts.h"
+#include "service/picture_maker.h"
 #include "service/system_stats.h"
 
 struct service_settings service_settings_default(void)
@@ -15,6 +16,8 @@ struct service_settings service_settings_default(void)
         .playback = PLAYBACK_PUBLIC,
         .upload_bytes_max = INT64_C(16) * 1024 * 1024 * 1024,
         .unfinished_jobs_max = 100,
+        .picture_waiters_max = 8,
+        .picture_wait_ms = 4000,
         .queue_name = "convert",
         .node_id = "api",
         .version = "",
@@ -39,6 +42,8 @@ static enum es_code check_settings(const struct service_settings *settings, stru
     if (settings->unfinished_jobs_max < 1 || settings->unfinished_jobs_max > UNFINISHED_JOBS_MAX)
         return es_fail(reterr, ES_INVALID, "unfinished jobs of a user must be 1..%d",
                        UNFINISHED_JOBS_MAX);
+    if (settings->picture_waiters_max < 0 || settings->picture_wait_ms < 0)
+        return es_fail(reterr, ES_INVALID, "nobody can wait less than not at all for a picture");
     return ES_OK;
 }
 
@@ -121,12 +126,21 @@ enum es_code service_context_open(const struct service_ports *ports,
     context->system = system_sampler_open("/proc");
     context->families = define_metrics(ports->metrics);
     context->started_at_ms = es_clock_realtime_ms();
+    context->depicter = ports->depicter;
+    if (context->depicter)
+        code = picture_maker_open(context, &context->picture_maker, reterr);
+    if (code) {
+        service_context_close(context);
+        return code;
+    }
     *ret_context = context;
     return ES_OK;
 }
 
 void service_context_close(struct service_context *context)
 {
+    if (context->picture_maker)
+        picture_maker_close(context->picture_maker);
     password_pool_close(context->passwords);
     active_users_close(context->active_users);
     system_sampler_close(context->system);

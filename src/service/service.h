@@ -14,6 +14,7 @@
 #include "model/media.h"
 #include "port/blob_store.h"
 #include "port/job_queue.h"
+#include "port/media_depicter.h"
 #include "port/media_prober.h"
 #include "port/meta_store.h"
 #include "service/password.h"
@@ -29,6 +30,8 @@ struct service_settings {
     enum playback_policy playback; /* of new media; PLAYBACK_POLICY */
     int64_t upload_bytes_max;      /* > 0 */
     int unfinished_jobs_max;       /* of one user; 1..UNFINISHED_JOBS_MAX */
+    int picture_waiters_max;       /* requests that may wait for a picture at once; 0: none */
+    int64_t picture_wait_ms;       /* and how long */
     const char *queue_name;        /* "convert"; what the monitor and the metrics call the queue */
     const char *node_id;           /* this process in the fleet: "api", "worker_a" */
     const char *version;
@@ -47,10 +50,12 @@ struct service_ports {
     struct blob_store *blobs;
     struct media_prober *prober; /* or NULL */
     struct es_metrics *metrics;
+    struct media_depicter *depicter; /* or NULL: then no pictures are made here */
 };
 
 struct active_users;   /* accounts.h */
 struct system_sampler; /* system_stats.h */
+struct picture_maker;  /* picture_maker.h */
 struct service_metrics {
     struct es_metric *jobs_enqueued, *jobs_reused, *media_uploads, *queue_size, *push_failures,
         *events_lost, *orphans;
@@ -63,6 +68,7 @@ struct service_context {
     struct blob_store *blobs;
     struct media_prober *prober;
     struct es_metrics *metrics;
+    struct media_depicter *depicter;
     struct service_settings settings; /* its texts are the context's own copies */
 
     /* private to src/service */
@@ -71,6 +77,7 @@ struct service_context {
     struct password_pool *passwords;
     struct active_users *active_users;
     struct system_sampler *system;
+    struct picture_maker *picture_maker; /* NULL where there is no depicter */
     struct service_metrics families;
     int64_t started_at_ms;
 };

@@ -6,6 +6,7 @@
 
 #include "base/es_clock.h"
 #include "service/notify.h"
+#include "service/pictures.h"
 #include "wire/sha256.h"
 
 struct upload {
@@ -131,6 +132,7 @@ enum es_code upload_finish(struct upload *unfinished, struct es_arena *arena,
     }
     es_metric_add(context->families.media_uploads, NULL, 1);
     notify_media(context, &upload->media);
+    pictures_wish(context, &upload->media);
     *ret_view = (struct media_view){ .media = media_copy(&upload->media, arena) };
     return ES_OK;
 }

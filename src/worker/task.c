@@ -9,10 +9,8 @@
 #include "wire/json.h"
 
 static const char *const kind_names[] = {
-    [TASK_PROBE] = "probe",
-    [TASK_PLAN] = "plan",
-    [TASK_CONVERT] = "convert",
-    [TASK_JOIN] = "join",
+    [TASK_PROBE] = "probe", [TASK_PLAN] = "plan",     [TASK_CONVERT] = "convert",
+    [TASK_JOIN] = "join",   [TASK_DEPICT] = "depict",
 };
 
 void task_write(const struct task *task, struct es_buf *buf)
@@ -27,6 +25,9 @@ void task_write(const struct task *task, struct es_buf *buf)
     json_put(object, "options", job_options_json(&task->options));
     if (task->spec)
         json_put_text(object, "spec", task->spec);
+    if (task->depiction)
+        json_put_text(object, "depiction", depiction_name(task->depiction));
+    json_put(object, "duration", json_real(task->duration_seconds));
     json_t *parts = json_array();
     for (size_t i = 0; i < task->part_count; i++) {
         json_t *part = json_object();
@@ -52,6 +53,8 @@ enum es_code task_read(const char *text, size_t size, struct es_arena *arena, st
         .filename_hint = es_strdup(arena, json_member_string(object, "filename", NULL)),
         .target = job_target_from_name(json_member_string(object, "target", "")),
         .spec = es_strdup(arena, json_member_string(object, "spec", NULL)),
+        .depiction = depiction_from_name(json_member_string(object, "depiction", "")),
+        .duration_seconds = json_member_real(object, "duration", 0),
     };
     code = job_options_from_json(json_object_get(object, "options"), &task.options, reterr);
     if (code)

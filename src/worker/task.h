@@ -10,6 +10,7 @@
 #include "base/es_arena.h"
 #include "base/es_buf.h"
 #include "base/es_error.h"
+#include "model/depiction.h"
 #include "model/job.h"
 #include "model/part.h"
 #include "sandbox/channel.h"
@@ -17,7 +18,7 @@
 #define TASK_TEXT_BYTES_MAX ((size_t)64 * 1024 * 1024)
 #define TASK_NAME_BYTES_MAX 128
 
-enum task_kind { TASK_UNSET = 0, TASK_PROBE, TASK_PLAN, TASK_CONVERT, TASK_JOIN };
+enum task_kind { TASK_UNSET = 0, TASK_PROBE, TASK_PLAN, TASK_CONVERT, TASK_JOIN, TASK_DEPICT };
 
 struct task {
     enum task_kind kind;
@@ -28,6 +29,8 @@ struct task {
     const char *spec;           /* CONVERT, JOIN */
     const struct part *parts;   /* JOIN: index, spec and result are used */
     size_t part_count;
+    enum depiction depiction; /* DEPICT */
+    double duration_seconds;  /* DEPICT */
 };
 
 enum task_message {

@@ -207,6 +207,10 @@ static enum es_code run(struct child *child, const struct task *task, int input_
         code = engine_join(task->spec, task->parts, task->part_count, &parts, &host, &child->arena,
                            &result, reterr);
         break;
+    case TASK_DEPICT:
+        code = engine_depict(&input, task->depiction, task->duration_seconds, &host, &child->arena,
+                             &result, reterr);
+        break;
     case TASK_UNSET:
         return es_fail(reterr, ES_INVALID, "a task of no known kind");
     }

@@ -24,6 +24,7 @@ struct output {
 };
 
 struct run {
+    const struct task *task;
     const struct task_place *place;
     const struct task_watch *watch;
     struct es_arena *arena;
@@ -144,6 +145,9 @@ static enum es_code serve_open_output(struct run *run, const struct es_buf *text
     struct output *output = find_output(run, NULL);
     if (!output || find_output(run, name) || !run->place->blobs)
         return disbelieve(reterr, "a wish for too many outputs");
+    /* Beside a depiction's objects lies the original, which is not the child's to write. */
+    if (run->task->kind == TASK_DEPICT && !depiction_has_object(run->task->depiction, name))
+        return disbelieve(reterr, "a name that is none of the depiction's");
     struct blob_writer *writer;
     code = run->place->blobs->ops->create(run->place->blobs, key_of(run, name), &writer, reterr);
     if (code)
@@ -369,7 +373,8 @@ enum es_code task_run(struct sandbox *sandbox, const struct task *task,
     enum es_code code = sandbox_spawn(sandbox, &limits->confine, &child, err);
     if (code)
         return code;
-    struct run run = { .place = place,
+    struct run run = { .task = task,
+                       .place = place,
                        .watch = watch,
                        .arena = arena,
                        .child = child,

@@ -19,8 +19,8 @@ struct task_limits {
 
 /* Where the task's bytes come from and go to. */
 struct task_place {
-    struct blob_reader *source; /* PROBE, PLAN, CONVERT */
-    struct blob_store *blobs;   /* CONVERT, JOIN */
+    struct blob_reader *source; /* PROBE, PLAN, CONVERT, DEPICT */
+    struct blob_store *blobs;   /* CONVERT, JOIN, DEPICT */
     const char *prefix;         /* "converted/.../...", without a slash at its end */
 };
 
