@@ -151,12 +151,10 @@ static enum es_code find_dead(struct sqlite_tx *tx, int64_t now_ms, int64_t leas
     sqlite_auto_rows rows = { 0 };
     bool has_row;
     *ret_job_id = NULL;
-    enum es_code code = sqlite_tx_query(tx,
+    enum es_code code = sqlite_tx_first(tx,
                                         "SELECT id FROM queue_job WHERE outcome = 4"
                                         " AND told_at_ms <= ?1 ORDER BY told_at_ms LIMIT 1",
-                                        SQL_VALUES(sql_int(now_ms)), &rows, reterr);
-    if (!code)
-        code = sqlite_rows_next(&rows, &has_row, reterr);
+                                        SQL_VALUES(sql_int(now_ms)), &rows, &has_row, reterr);
     if (code || !has_row)
         return code;
     *ret_job_id = sqlite_rows_text(&rows, 0, arena);
@@ -191,12 +189,10 @@ static enum es_code choose(struct sqlite_tx *tx, int64_t now_ms, int64_t *ret_jo
         return code;
     sqlite_auto_rows rows = { 0 };
     bool has_row;
-    code = sqlite_tx_query(tx,
+    code = sqlite_tx_first(tx,
                            "SELECT job, part_index FROM queue_part WHERE state = 2 AND user = ?1"
                            " AND available_at_ms <= ?2 ORDER BY turn, part_index, job LIMIT 1",
-                           SQL_VALUES(sql_int(user), sql_int(now_ms)), &rows, reterr);
-    if (!code)
-        code = sqlite_rows_next(&rows, &has_row, reterr);
+                           SQL_VALUES(sql_int(user), sql_int(now_ms)), &rows, &has_row, reterr);
     if (code || !has_row)
         return code;
     *ret_job = sqlite_rows_int(&rows, 0);
@@ -212,7 +208,7 @@ static enum es_code read_lease(struct sqlite_tx *tx, int64_t job, int index, str
 {
     sqlite_auto_rows rows = { 0 };
     bool has_row;
-    enum es_code code = sqlite_tx_query(
+    enum es_code code = sqlite_tx_first(
         tx,
         "SELECT queue_job.id, queue_user.id, media_id, fence, kind, is_first, weight_seconds,"
         " queue_part.attempts, crashes, spec, result, seconds_done FROM queue_part"
@@ -220,9 +216,7 @@ static enum es_code read_lease(struct sqlite_tx *tx, int64_t job, int index, str
         " JOIN queue_user ON queue_user.number = queue_part.user"
         " LEFT JOIN queue_text USING (job, part_index)"
         " WHERE queue_part.job = ?1 AND queue_part.part_index = ?2",
-        SQL_VALUES(sql_int(job), sql_int(index)), &rows, reterr);
-    if (!code)
-        code = sqlite_rows_next(&rows, &has_row, reterr);
+        SQL_VALUES(sql_int(job), sql_int(index)), &rows, &has_row, reterr);
     if (code)
         return code;
     assert(has_row);
@@ -376,16 +370,15 @@ static enum es_code find_asked(struct sqlite_tx *tx, const char *job_id, int par
     sqlite_auto_rows rows = { 0 };
     bool has_row;
     *ret_asked = (struct asked){ 0 };
-    enum es_code code = sqlite_tx_query(
-        tx,
-        "SELECT number, asked.turn, ifnull((SELECT min(turn) FROM queue_part"
-        "  WHERE state = 2 AND user = queue_job.user), 0)"
-        " FROM queue_job JOIN queue_part AS asked ON asked.job = number"
-        " WHERE id = ?1 AND outcome = ?2 AND part_index = ?3 AND kind = 2"
-        " AND state <> 4",
-        SQL_VALUES(sql_text(job_id), sql_int(QUEUE_OPEN), sql_int(part_index)), &rows, reterr);
-    if (!code)
-        code = sqlite_rows_next(&rows, &has_row, reterr);
+    enum es_code code =
+        sqlite_tx_first(tx,
+                        "SELECT number, asked.turn, ifnull((SELECT min(turn) FROM queue_part"
+                        "  WHERE state = 2 AND user = queue_job.user), 0)"
+                        " FROM queue_job JOIN queue_part AS asked ON asked.job = number"
+                        " WHERE id = ?1 AND outcome = ?2 AND part_index = ?3 AND kind = 2"
+                        " AND state <> 4",
+                        SQL_VALUES(sql_text(job_id), sql_int(QUEUE_OPEN), sql_int(part_index)),
+                        &rows, &has_row, reterr);
     if (!code && has_row)
         *ret_asked = (struct asked){ .job = sqlite_rows_int(&rows, 0),
                                      .turn = sqlite_rows_int(&rows, 1),

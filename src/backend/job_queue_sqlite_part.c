@@ -20,14 +20,12 @@ static enum es_code find_held(struct sqlite_tx *tx, const struct lease *lease,
     sqlite_auto_rows rows = { 0 };
     bool has_row;
     enum es_code code =
-        sqlite_tx_query(tx,
+        sqlite_tx_first(tx,
                         "SELECT number, outcome, token IS ?3, queue_part.attempts FROM queue_job"
                         " LEFT JOIN queue_part ON job = number AND part_index = ?2 WHERE id = ?1",
                         SQL_VALUES(sql_text(lease->part.job_id), sql_int(lease->part.index),
                                    sql_text(lease->token)),
-                        &rows, reterr);
-    if (!code)
-        code = sqlite_rows_next(&rows, &has_row, reterr);
+                        &rows, &has_row, reterr);
     if (code)
         return code;
     if (!has_row)

@@ -75,9 +75,7 @@ static enum es_code user_by(struct meta_store *store, const char *sql, const cha
     bool has_row;
     enum es_code code = sqlite_tx_begin(meta_db(store), SQL_READ, &tx, reterr);
     if (!code)
-        code = sqlite_tx_query(&tx, sql, SQL_VALUES(sql_text(key)), &rows, reterr);
-    if (!code)
-        code = sqlite_rows_next(&rows, &has_row, reterr);
+        code = sqlite_tx_first(&tx, sql, SQL_VALUES(sql_text(key)), &rows, &has_row, reterr);
     if (code)
         return code;
     if (!has_row)

@@ -113,10 +113,8 @@ static enum es_code get_job(struct sqlite_tx *tx, const char *id, struct es_aren
 {
     sqlite_auto_rows rows = { 0 };
     bool has_row;
-    enum es_code code = sqlite_tx_query(tx, "SELECT " JOB_COLUMNS " FROM job WHERE id = ?1",
-                                        SQL_VALUES(sql_text(id)), &rows, reterr);
-    if (!code)
-        code = sqlite_rows_next(&rows, &has_row, reterr);
+    enum es_code code = sqlite_tx_first(tx, "SELECT " JOB_COLUMNS " FROM job WHERE id = ?1",
+                                        SQL_VALUES(sql_text(id)), &rows, &has_row, reterr);
     if (code)
         return code;
     return has_row ? read_job(&rows, arena, ret_job, reterr) : job_missing(reterr, id);

@@ -81,10 +81,8 @@ static enum es_code get_media(struct sqlite_tx *tx, const char *id, struct es_ar
 {
     sqlite_auto_rows rows = { 0 };
     bool has_row;
-    enum es_code code = sqlite_tx_query(tx, "SELECT " MEDIA_COLUMNS " FROM media WHERE id = ?1",
-                                        SQL_VALUES(sql_text(id)), &rows, reterr);
-    if (!code)
-        code = sqlite_rows_next(&rows, &has_row, reterr);
+    enum es_code code = sqlite_tx_first(tx, "SELECT " MEDIA_COLUMNS " FROM media WHERE id = ?1",
+                                        SQL_VALUES(sql_text(id)), &rows, &has_row, reterr);
     if (code)
         return code;
     return has_row ? read_media(&rows, arena, ret_media, reterr) : media_missing(reterr, id);

@@ -505,6 +505,13 @@ enum es_code sqlite_rows_next(struct sqlite_rows *rows, bool *ret_has_row, struc
     return fail(rows->tx->connection->handle, result, sqlite3_sql(rows->statement->handle), reterr);
 }
 
+enum es_code sqlite_tx_first(struct sqlite_tx *tx, const char *sql, const struct sql_value *values,
+                             struct sqlite_rows *ret_rows, bool *ret_has_row, struct es_err *reterr)
+{
+    enum es_code code = sqlite_tx_query(tx, sql, values, ret_rows, reterr);
+    return code ? code : sqlite_rows_next(ret_rows, ret_has_row, reterr);
+}
+
 void sqlite_rows_release(struct sqlite_rows *rows)
 {
     if (!rows->statement)
@@ -520,9 +527,7 @@ enum es_code sqlite_tx_run(struct sqlite_tx *tx, const char *sql, const struct s
 {
     sqlite_auto_rows rows = { 0 };
     bool has_row;
-    enum es_code code = sqlite_tx_query(tx, sql, values, &rows, reterr);
-    if (!code)
-        code = sqlite_rows_next(&rows, &has_row, reterr);
+    enum es_code code = sqlite_tx_first(tx, sql, values, &rows, &has_row, reterr);
     if (!code && ret_changed)
         *ret_changed = sqlite3_changes64(tx->connection->handle);
     return code;
@@ -533,9 +538,7 @@ enum es_code sqlite_tx_number(struct sqlite_tx *tx, const char *sql, const struc
 {
     sqlite_auto_rows rows = { 0 };
     bool has_row;
-    enum es_code code = sqlite_tx_query(tx, sql, values, &rows, reterr);
-    if (!code)
-        code = sqlite_rows_next(&rows, &has_row, reterr);
+    enum es_code code = sqlite_tx_first(tx, sql, values, &rows, &has_row, reterr);
     if (!code)
         *ret_number = has_row ? sqlite_rows_int(&rows, 0) : fallback;
     return code;

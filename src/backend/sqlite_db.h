@@ -86,6 +86,10 @@ ES_CHECK enum es_code sqlite_tx_query(struct sqlite_tx *tx, const char *sql,
                                       struct es_err *reterr);
 ES_CHECK enum es_code sqlite_rows_next(struct sqlite_rows *rows, bool *ret_has_row,
                                        struct es_err *reterr);
+/* As sqlite_tx_query, and goes to the first row, where there is one. */
+ES_CHECK enum es_code sqlite_tx_first(struct sqlite_tx *tx, const char *sql,
+                                      const struct sql_value *values, struct sqlite_rows *ret_rows,
+                                      bool *ret_has_row, struct es_err *reterr);
 void sqlite_rows_release(struct sqlite_rows *rows);
 #define sqlite_auto_rows __attribute__((cleanup(sqlite_rows_release))) struct sqlite_rows
 
