@@ -153,23 +153,7 @@ enum es_code conversion_list(struct service_context *context, const struct calle
 {
     struct job_query own = *query;
     own.user_id = caller->user_id;
-    struct job *jobs;
-    size_t count;
-    const char *next_cursor;
-    enum es_code code = context->meta->ops->job_list(context->meta, &own, arena, &jobs, &count,
-                                                     &next_cursor, reterr);
-    if (code)
-        return code;
-    struct job_view *views = es_new_array(arena, struct job_view, count);
-    for (size_t i = 0; i < count; i++) {
-        code = job_view_make(context, &jobs[i], arena, &views[i], reterr);
-        if (code)
-            return code;
-    }
-    *ret_views = views;
-    *ret_count = count;
-    *ret_next_cursor = next_cursor;
-    return ES_OK;
+    return job_view_list(context, &own, arena, ret_views, ret_count, ret_next_cursor, reterr);
 }
 
 enum es_code conversion_cancel(struct service_context *context, const struct caller *caller,

@@ -42,6 +42,29 @@ enum es_code job_view_make(struct service_context *context, const struct job *jo
     return ES_OK;
 }
 
+enum es_code job_view_list(struct service_context *context, const struct job_query *query,
+                           struct es_arena *arena, struct job_view **ret_views, size_t *ret_count,
+                           const char **ret_next_cursor, struct es_err *reterr)
+{
+    struct job *jobs;
+    size_t count;
+    const char *next_cursor;
+    enum es_code code = context->meta->ops->job_list(context->meta, query, arena, &jobs, &count,
+                                                     &next_cursor, reterr);
+    if (code)
+        return code;
+    struct job_view *views = es_new_array(arena, struct job_view, count);
+    for (size_t i = 0; i < count; i++) {
+        code = job_view_make(context, &jobs[i], arena, &views[i], reterr);
+        if (code)
+            return code;
+    }
+    *ret_views = views;
+    *ret_count = count;
+    *ret_next_cursor = next_cursor;
+    return ES_OK;
+}
+
 static json_t *workers_json(const struct job_live *live)
 {
     json_t *workers = json_array();

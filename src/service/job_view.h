@@ -19,6 +19,12 @@ ES_CHECK enum es_code job_view_make(struct service_context *context, const struc
                                     struct es_arena *arena, struct job_view *ret_view,
                                     struct es_err *reterr);
 
+/* The jobs that `query` finds, each with its life. */
+ES_CHECK enum es_code job_view_list(struct service_context *context, const struct job_query *query,
+                                    struct es_arena *arena, struct job_view **ret_views,
+                                    size_t *ret_count, const char **ret_next_cursor,
+                                    struct es_err *reterr);
+
 /* The caller owns the value. Texts for people are in `language`. */
 json_t *job_view_json(const struct job_view *view, enum language language);
 

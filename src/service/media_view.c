@@ -14,22 +14,13 @@ static enum es_code read_own_jobs(struct service_context *context, const struct 
     struct job_query query = { .user_id = media->user_id,
                                .media_id = media->id,
                                .limit = META_LIST_MAX };
-    struct job *jobs;
-    size_t count;
+    struct job_view *views;
     const char *next_cursor;
-    enum es_code code = context->meta->ops->job_list(context->meta, &query, arena, &jobs, &count,
-                                                     &next_cursor, reterr);
-    if (code)
-        return code;
-    struct job_view *views = es_new_array(arena, struct job_view, count);
-    for (size_t i = 0; i < count; i++) {
-        code = job_view_make(context, &jobs[i], arena, &views[i], reterr);
-        if (code)
-            return code;
-    }
-    view->jobs = views;
-    view->job_count = count;
-    return ES_OK;
+    enum es_code code =
+        job_view_list(context, &query, arena, &views, &view->job_count, &next_cursor, reterr);
+    if (code == ES_OK)
+        view->jobs = views;
+    return code;
 }
 
 /* The jobs that the view's shares name; one that was deleted meanwhile is left out. */
