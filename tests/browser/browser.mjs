@@ -24,15 +24,16 @@ const step_timeout_ms = 20_000;
 export const password = 'una clave bastante larga';
 
 /* One program and one browser for several tests, each with visitors of its own. `tests` maps a
- * test's name to a function of { t, program, visit }. Without Chromium all are skipped. */
-export function pageTests(title, tests) {
+ * test's name to a function of { t, program, visit }; `env` is the program's. Without Chromium all are
+ * skipped. */
+export function pageTests(title, tests, { env = {} } = {}) {
   test(title, async (t) => {
     if (!need(t, 'chromium')) {
       return;
     }
     const browser = await chromium.launch({ executablePath: chromium_path, args: chromium_args });
     t.after(() => browser.close());
-    const program = await startProgram(t);
+    const program = await startProgram(t, { env });
     const visit = (options, act) => visitPage(browser, program, options, act);
     for (const [name, act] of Object.entries(tests)) {
       await t.test(name, (t_case) => act({ t: t_case, program, visit }));

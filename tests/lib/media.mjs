@@ -35,6 +35,17 @@ async function run(program, args, { on_bytes } = {}) {
   return { code, output, complaints };
 }
 
+/* A moving picture with a tone beside it, by the ffmpeg program. `video` and `audio` are its
+ * arguments for either. */
+export async function makeFilm(into, name, { seconds, size, rate = 25, video, audio }) {
+  const file = path.join(into, name);
+  const { code, complaints } = await run('ffmpeg', ['-nostdin', '-v', 'error', '-y',
+    '-f', 'lavfi', '-i', `testsrc2=d=${seconds}:s=${size}:r=${rate}`,
+    '-f', 'lavfi', '-i', `sine=d=${seconds}:r=48000`, ...video, ...audio, file]);
+  assert.equal(code, 0, `making ${file}: ${complaints}`);
+  return file;
+}
+
 /* { format, streams } as ffprobe tells them. */
 export async function probe(file) {
   const { code, output, complaints } = await run('ffprobe',

@@ -57,7 +57,7 @@ function announceToSystem(track: Track): void {
 interface Clock {
   time: number;
   duration: number;
-  /** How far it can be played: less than `duration` while the conversion still runs. */
+  /** How far one can seek: less than `duration` while a conversion runs whose rest is not known. */
   ready: number;
 }
 
