@@ -23,6 +23,8 @@ const char allowed_decoders[] =
     "msmpeg4v1,msmpeg4v2,msvideo1,prores,qtrle,rawvideo,rv10,rv20,rv30,rv40,svq1,svq3,theora,"
     "utvideo,"
     "vc1,vp6,vp6f,vp7,vp8,vp9,wmv1,wmv2,wmv3,yuv4,v210,"
+    /* subtitles of text */
+    "ass,mov_text,srt,ssa,subrip,text,webvtt,"
     /* pictures in tags */
     "bmp,gif,png,webp";
 

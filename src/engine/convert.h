@@ -14,6 +14,10 @@ ES_CHECK enum es_code audio_part_run(const struct engine_input *input, const str
 ES_CHECK enum es_code copy_part_run(const struct engine_input *input, const struct part_spec *spec,
                                     const struct engine_host *host, struct es_arena *arena,
                                     const char **ret_result, struct es_err *reterr);
+ES_CHECK enum es_code subtitle_part_run(const struct engine_input *input,
+                                        const struct part_spec *spec,
+                                        const struct engine_host *host, struct es_arena *arena,
+                                        const char **ret_result, struct es_err *reterr);
 
 /* Puts the cover art of the source into an object of its own, for the join. */
 struct decoder;

@@ -173,7 +173,6 @@ static enum es_code open_container(const struct engine_input *input, bool is_loo
         return es_fail_word(reterr, ES_MEDIA, "media_empty", "the source has no bytes");
     es_auto(demuxer) demuxer = es_malloc(sizeof(*demuxer));
     demuxer->input = input;
-    demuxer->wanted[0] = demuxer->wanted[1] = -1;
     enum es_code code = open_format(demuxer, reterr);
     if (code != ES_OK)
         return code;
@@ -213,17 +212,26 @@ void demuxer_close(struct demuxer *demuxer)
 
 static bool is_wanted(const struct demuxer *demuxer, int index)
 {
-    const int *wanted = demuxer->wanted;
-    return (wanted[0] < 0 && wanted[1] < 0) || index == wanted[0] || index == wanted[1];
+    for (size_t i = 0; i < demuxer->wanted_count; i++)
+        if (demuxer->wanted[i] == index)
+            return true;
+    return demuxer->wanted_count == 0;
+}
+
+void demuxer_select_many(struct demuxer *demuxer, const int *indexes, size_t count)
+{
+    demuxer->wanted_count = 0;
+    for (size_t i = 0; i < count && demuxer->wanted_count < STREAMS_WANTED_MAX; i++)
+        if (indexes[i] >= 0)
+            demuxer->wanted[demuxer->wanted_count++] = indexes[i];
+    for (unsigned i = 0; i < demuxer->format->nb_streams && !demuxer->timeline; i++)
+        demuxer->format->streams[i]->discard =
+            is_wanted(demuxer, (int)i) ? AVDISCARD_DEFAULT : AVDISCARD_ALL;
 }
 
 void demuxer_select(struct demuxer *demuxer, int first_index, int second_index)
 {
-    demuxer->wanted[0] = first_index;
-    demuxer->wanted[1] = second_index;
-    for (unsigned i = 0; i < demuxer->format->nb_streams && !demuxer->timeline; i++)
-        demuxer->format->streams[i]->discard =
-            is_wanted(demuxer, (int)i) ? AVDISCARD_DEFAULT : AVDISCARD_ALL;
+    demuxer_select_many(demuxer, (const int[]){ first_index, second_index }, 2);
 }
 
 enum es_code demuxer_read(struct demuxer *demuxer, AVPacket *packet, bool *ret_has_packet,

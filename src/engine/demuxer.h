@@ -14,6 +14,8 @@
 #define DIMENSION_MAX 16384
 #define PIXELS_MAX    (64 * 1024 * 1024)
 
+#define STREAMS_WANTED_MAX 16
+
 struct demuxer {
     AVFormatContext *format;
     bool is_sure;            /* the bytes could hardly be another format */
@@ -24,8 +26,9 @@ struct demuxer {
     /* private */
     const struct engine_input *input;
     int64_t position;
-    int wanted[2];          /* streams; both < 0: all */
-    struct es_err read_err; /* of the input, in the place of libav's */
+    int wanted[STREAMS_WANTED_MAX]; /* streams */
+    size_t wanted_count;            /* 0: all are */
+    struct es_err read_err;         /* of the input, in the place of libav's */
 };
 
 /* `input` must outlive it. ES_MEDIA media_empty, unsupported_format, media_damaged; what the
@@ -40,6 +43,8 @@ ES_DEFINE_AUTO(demuxer, demuxer_close);
 
 /* Only packets of these streams will be read; an index < 0 is none. */
 void demuxer_select(struct demuxer *demuxer, int first_index, int second_index);
+/* The same for up to STREAMS_WANTED_MAX streams. */
+void demuxer_select_many(struct demuxer *demuxer, const int *indexes, size_t count);
 
 /* The next packet. False in *ret_has_packet at the end, which a container so broken that nothing
  * more can be read counts as. Fails only as the input's read does. */

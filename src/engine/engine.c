@@ -111,6 +111,8 @@ enum es_code engine_convert(const struct engine_input *input, const char *spec_t
         return code;
     if (spec.is_copied)
         return copy_part_run(input, &spec, host, arena, ret_result, reterr);
+    if (spec.tracks[0].kind == HLS_SUBTITLES)
+        return subtitle_part_run(input, &spec, host, arena, ret_result, reterr);
     return spec.is_video ? video_part_run(input, &spec, host, arena, ret_result, reterr)
                          : audio_part_run(input, &spec, host, arena, ret_result, reterr);
 }

@@ -30,25 +30,25 @@ static enum es_code join_single(const struct join *join, struct engine_outcome *
     return es_fail_word(reterr, ES_MEDIA, "media_damaged", "no part found anything to convert");
 }
 
+/* What people should know of what was met, in sentences; NULL: nothing. */
 static const char *remarks(const struct join *join, double end_seconds)
 {
     int64_t damaged = 0;
     for (size_t i = 0; i < join->part_count; i++)
         damaged += join->results[i].damaged_packets;
     double claimed = join->spec->duration_seconds;
-    const char *early =
-        end_seconds < claimed - EARLY_END_SECONDS
-            ? es_printf(join->arena,
-                        "The source ends early: %.1f of %.1f seconds could be converted.",
-                        end_seconds, claimed)
-            : NULL;
-    const char *skipped = damaged > 0
-                              ? es_printf(join->arena, "%lld damaged packet%s left out.",
-                                          (long long)damaged, damaged == 1 ? " was" : "s were")
-                              : NULL;
-    if (early && skipped)
-        return es_printf(join->arena, "%s %s", early, skipped);
-    return early ? early : skipped;
+    int left_out = join->spec->subtitles_left_out;
+    es_auto_buf text = { 0 };
+    if (end_seconds < claimed - EARLY_END_SECONDS)
+        es_buf_printf(&text, "The source ends early: %.1f of %.1f seconds could be converted. ",
+                      end_seconds, claimed);
+    if (damaged > 0)
+        es_buf_printf(&text, "%lld damaged packet%s left out. ", (long long)damaged,
+                      damaged == 1 ? " was" : "s were");
+    if (left_out > 0)
+        es_buf_printf(&text, "%d track%s of subtitles could not be kept. ", left_out,
+                      left_out == 1 ? "" : "s");
+    return text.size ? es_strndup(join->arena, text.bytes, text.size - 1) : NULL;
 }
 
 static const char *outcome_write(const struct engine_outcome *outcome, struct es_arena *arena)

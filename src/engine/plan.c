@@ -81,6 +81,13 @@ struct part_spec planner_spec(const struct planner *planner, int stream_index)
     };
 }
 
+void plan_beside_video(struct planner *planner)
+{
+    if (planner->survey->audio_index >= 0)
+        plan_audio(planner, true);
+    plan_subtitles(planner);
+}
+
 static enum es_code add_parts(struct planner *planner, struct es_err *reterr)
 {
     const struct survey *survey = planner->survey;
@@ -102,6 +109,7 @@ static enum es_code add_parts(struct planner *planner, struct es_err *reterr)
                                 ? planner->survey->claimed_seconds - planner->options.start_seconds
                                 : planner->duration_seconds,
         .weight_seconds = planner->duration_seconds * JOIN_WEIGHT,
+        .subtitles_left_out = planner->subtitles_left_out,
         .tags = planner->tags,
         .tag_count = planner->tag_count,
     };

@@ -161,8 +161,7 @@ enum es_code plan_video(struct planner *planner, struct es_err *reterr)
     const struct survey *survey = planner->survey;
     if (planner->is_video_copied) {
         plan_copied_track(planner, true);
-        if (survey->audio_index >= 0)
-            plan_audio(planner, true);
+        plan_beside_video(planner);
         return ES_OK;
     }
     struct part_spec model = planner_spec(planner, survey->video_index);
@@ -187,8 +186,8 @@ enum es_code plan_video(struct planner *planner, struct es_err *reterr)
         int64_t end = near_key_frame(planner, target, reach);
         double end_seconds = (double)(end - model.origin) * av_q2d(model.time_base);
         add_video_span(planner, &model, start, end, end_seconds - begin);
-        if (model.is_first && survey->audio_index >= 0)
-            plan_audio(planner, true);
+        if (model.is_first)
+            plan_beside_video(planner);
         model.is_first = false;
         model.picture_stream_index = -1;
         start = end;
@@ -196,7 +195,7 @@ enum es_code plan_video(struct planner *planner, struct es_err *reterr)
         span = longest;
     }
     add_video_span(planner, &model, start, model.end, fmax(total - begin, 0));
-    if (model.is_first && survey->audio_index >= 0)
-        plan_audio(planner, true);
+    if (model.is_first)
+        plan_beside_video(planner);
     return ES_OK;
 }

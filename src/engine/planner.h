@@ -19,6 +19,7 @@ struct planner {
     int picture_index;
     bool is_video_copied, is_audio_copied; /* see plan_copies */
     int longest_seconds;                   /* of a copied segment; 0: none is long */
+    int subtitles_left_out;
     const struct media_tag *tags;
     size_t tag_count;
     struct part *parts;
@@ -48,9 +49,14 @@ void plan_copied_track(struct planner *planner, bool is_video);
  * known, and notes that end. To be called when all else of the spec is there. */
 void plan_segments(const struct planner *planner, struct part_spec *spec);
 
-/* The picture's spans in order; the sound's part stands behind the first of them. */
+/* What goes along with the picture, to stand behind its first span. */
+void plan_beside_video(struct planner *planner);
+
+/* The picture's spans in order; what goes along stands behind the first of them. */
 ES_CHECK enum es_code plan_video(struct planner *planner, struct es_err *reterr);
 /* The sound. */
 void plan_audio(struct planner *planner, bool is_beside_video);
+/* Subtitles of text, for HLS; counts what is left out. */
+void plan_subtitles(struct planner *planner);
 
 #endif

@@ -8,7 +8,7 @@
 #include "model/hls_json.h"
 #include "wire/json.h"
 
-#define SPEC_VERSION 6
+#define SPEC_VERSION 7
 
 static json_t *rational_json(AVRational value)
 {
@@ -190,11 +190,34 @@ static bool copy_read(const json_t *object, struct copy_spec *ret_copy)
            copy->index_bytes >= 0 && copy->index_bytes <= COPY_INDEX_BYTES_MAX;
 }
 
+static json_t *indexes_json(const int *indexes, size_t count)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(array, json_integer(indexes[i]));
+    return array;
+}
+
+/* As many as there are tracks, all of them of subtitles. */
+static bool subtitles_read(const json_t *array, struct es_arena *arena, struct part_spec *spec)
+{
+    int *streams = es_new_array(arena, int, spec->track_count);
+    for (size_t i = 0; i < spec->track_count; i++) {
+        int64_t index = json_integer_value(json_array_get(array, i));
+        if (spec->tracks[i].kind != HLS_SUBTITLES || index < 0 || index > INT32_MAX)
+            return false;
+        streams[i] = (int)index;
+    }
+    spec->subtitle_streams = streams;
+    return json_array_size(array) == spec->track_count;
+}
+
 const char *part_spec_write(const struct part_spec *spec, struct es_arena *arena)
 {
     json_auto object = json_object();
     json_put(object, "version", json_integer(SPEC_VERSION));
-    json_put_text(object, "kind", spec->is_video ? "video" : "audio");
+    bool is_subtitles = spec->tracks[0].kind == HLS_SUBTITLES;
+    json_put_text(object, "kind", is_subtitles ? "subtitles" : spec->is_video ? "video" : "audio");
     json_put(object, "tracks", hls_tracks_json(spec->tracks, spec->track_count));
     json_put_text(object, "target", job_target_name(spec->target));
     json_put(object, "index", json_integer(spec->index));
@@ -217,6 +240,9 @@ const char *part_spec_write(const struct part_spec *spec, struct es_arena *arena
         json_put(object, "copy", copy_json(&spec->copy));
     else if (spec->is_video)
         json_put(object, "video", video_json(&spec->video, spec->track_count));
+    else if (is_subtitles)
+        json_put(object, "subtitle_streams",
+                 indexes_json(spec->subtitle_streams, spec->track_count));
     else
         json_put(object, "audio", audio_json(&spec->audio));
     return json_text(object, arena);
@@ -249,7 +275,8 @@ enum es_code part_spec_read(const char *text, struct es_arena *arena, struct par
         .weight_seconds = json_member_real(object, "weight_seconds", 0),
         .timeline_seconds = json_member_real(object, "timeline_seconds", 0),
     };
-    if (!spec.is_video && strcmp(kind, "audio") != 0)
+    bool is_audio = strcmp(kind, "audio") == 0;
+    if (!spec.is_video && !is_audio && strcmp(kind, "subtitles") != 0)
         return fail_spec(reterr, "kind");
     struct hls_track *tracks;
     code = hls_tracks_from_json(json_object_get(object, "tracks"), arena, &tracks,
@@ -277,8 +304,11 @@ enum es_code part_spec_read(const char *text, struct es_arena *arena, struct par
     if (spec.is_video &&
         !video_read(json_object_get(object, "video"), spec.track_count, &spec.video))
         return fail_spec(reterr, "video");
-    if (!spec.is_video && !audio_read(json_object_get(object, "audio"), arena, &spec.audio))
+    if (is_audio && !audio_read(json_object_get(object, "audio"), arena, &spec.audio))
         return fail_spec(reterr, "audio");
+    if (!spec.is_video && !is_audio &&
+        !subtitles_read(json_object_get(object, "subtitle_streams"), arena, &spec))
+        return fail_spec(reterr, "list of subtitles");
     *ret_spec = spec;
     return ES_OK;
 }
@@ -290,6 +320,7 @@ const char *join_spec_write(const struct join_spec *spec, struct es_arena *arena
     json_put_text(object, "target", job_target_name(spec->target));
     json_put(object, "duration_seconds", json_real(spec->duration_seconds));
     json_put(object, "weight_seconds", json_real(spec->weight_seconds));
+    json_put(object, "subtitles_left_out", json_integer(spec->subtitles_left_out));
     json_put(object, "tags", tags_json(spec->tags, spec->tag_count));
     return json_text(object, arena);
 }
@@ -310,6 +341,8 @@ enum es_code join_spec_read(const char *text, struct es_arena *arena, struct joi
         return fail_spec(reterr, "version");
     if (spec.target == JOB_TARGET_UNSET)
         return fail_spec(reterr, "target");
+    if (!int_member(object, "subtitles_left_out", 0, INT32_MAX, &spec.subtitles_left_out))
+        return fail_spec(reterr, "number of subtitles");
     tags_member(object, arena, &spec.tags, &spec.tag_count);
     *ret_spec = spec;
     return ES_OK;

@@ -53,7 +53,7 @@ struct audio_spec {
 };
 
 struct part_spec {
-    bool is_video;                  /* video, or else audio */
+    bool is_video;                  /* video, or else audio or subtitles, as its tracks are */
     const struct hls_track *tracks; /* that the part makes a piece of, as planned */
     size_t track_count;             /* 1, unless the picture is made in several sizes */
     enum job_target target;
@@ -73,12 +73,14 @@ struct part_spec {
     struct video_spec video;
     struct audio_spec audio;
     struct copy_spec copy;
+    const int *subtitle_streams; /* subtitles: one a track; times are in microseconds */
 };
 
 struct join_spec {
     enum job_target target;
     double duration_seconds; /* as the source claims, after trimming */
     double weight_seconds;
+    int subtitles_left_out; /* tracks */
     const struct media_tag *tags;
     size_t tag_count;
 };
