@@ -124,6 +124,7 @@ enum {
     OPTION_BITRATE = 256,
     OPTION_QUALITY,
     OPTION_HEIGHT,
+    OPTION_LADDER,
     OPTION_COPY,
     OPTION_START,
     OPTION_END,
@@ -136,11 +137,29 @@ static bool read_copy(const char *text, struct job_options *options)
     return options->copy == JOB_COPY_NEVER || strcmp(text, "auto") == 0;
 }
 
+/* "auto", or heights: "1080,720,480" */
+static bool read_ladder(const char *text, struct job_options *options)
+{
+    options->is_ladder_auto = strcmp(text, "auto") == 0;
+    if (options->is_ladder_auto)
+        return true;
+    for (char *end;; text = end + 1) {
+        long height = strtol(text, &end, 10);
+        if (end == text || height < 1 || height > 100000 ||
+            !job_options_add_rung(options, (int)height))
+            return false;
+        if (*end != ',')
+            return *end == '\0';
+    }
+}
+
 static bool read_option(int option, struct job_options *options, size_t *slots)
 {
     int64_t integer = 0;
     if (option == OPTION_COPY)
         return read_copy(optarg, options);
+    if (option == OPTION_LADDER)
+        return read_ladder(optarg, options);
     if (option == OPTION_START)
         return es_text_to_double(optarg, &options->start_seconds);
     if (option == OPTION_END)
@@ -210,6 +229,7 @@ static int run(const struct command *command, int argc, char **argv)
         { "bitrate", required_argument, NULL, OPTION_BITRATE },
         { "quality", required_argument, NULL, OPTION_QUALITY },
         { "height", required_argument, NULL, OPTION_HEIGHT },
+        { "ladder", required_argument, NULL, OPTION_LADDER },
         { "copy", required_argument, NULL, OPTION_COPY },
         { "start", required_argument, NULL, OPTION_START },
         { "end", required_argument, NULL, OPTION_END },
@@ -265,6 +285,7 @@ const struct command command_convert = {
             "  --bitrate N   audio, kb/s: 32 to 320 (192 for MP3, else 128)\n"
             "  --quality N   video, CRF: 1 to 51, less is better (23)\n"
             "  --height N    video, pixels: 144 to 2160, never enlarged\n"
+            "  --ladder LIST HLS in several qualities: auto, or heights (1080,720,480)\n"
             "  --copy WHEN   auto, or never: encode what could be copied as well\n"
             "  --start S     begin at so many seconds\n"
             "  --end S       end at so many seconds\n"

@@ -7,6 +7,7 @@
 #define AUDIO_WEIGHT          0.1 /* a second of sound beside a second of video */
 #define DEFAULT_MP3_KBPS      192
 #define DEFAULT_AAC_KBPS      128
+#define PEAK_PERCENT          120 /* of the bit rate, that a segment keeps to */
 #define MP3_SAMPLE_RATE       44100
 
 static const struct hls_track *plan_track(const struct planner *planner,
@@ -21,6 +22,7 @@ static const struct hls_track *plan_track(const struct planner *planner,
         .codecs = "mp4a.40.2",
         .channels = status < 0 ? 0 : layout.nb_channels,
         .is_default = true,
+        .planned_bit_rate = audio->bitrate_kbps * INT64_C(1000) * PEAK_PERCENT / 100,
     };
     av_channel_layout_uninit(&layout);
     return track;

@@ -128,6 +128,7 @@ static enum es_code decide_video(struct planner *planner, struct es_err *reterr)
     AVStream *stream = planner_stream(planner, survey->video_index);
     struct part_spec spec = planner_spec(planner, survey->video_index);
     if (planner->options.crf || is_smaller_wanted(planner, stream) ||
+        job_options_have_ladder(&planner->options) || /* all sizes are cut at the same frames */
         !copy_can_video(stream, survey->video_frame, planner->target) || survey->is_interlaced ||
         copy_has_edits(stream, planner->target) || survey->video_frame->pts < spec.origin)
         return ES_OK;

@@ -4,6 +4,7 @@
 
 #include "engine/encoder.h"
 #include "engine/frame_filter.h"
+#include "engine/ladder.h"
 #include "engine/planner.h"
 #include "engine/video_chain.h"
 
@@ -24,9 +25,30 @@ static int even(double value)
     return rounded < 2 ? 2 : rounded;
 }
 
-/* The output's size, shape of pixels and rate, by the first frame. */
-static void set_geometry(const struct planner *planner, struct video_spec *video)
+/* The sizes that the picture is made in; `width` and `height` are its own, upright. */
+static size_t plan_renditions(const struct planner *planner, int width, int height,
+                              struct video_spec *video)
 {
+    const struct job_options *options = &planner->options;
+    struct rendition_spec *first = &video->renditions[0];
+    size_t count = 1;
+    first->width = width & ~1;
+    first->height = height & ~1;
+    if (job_options_have_ladder(options)) {
+        count = ladder_build(options, width, height, av_q2d(video->frame_rate), video->renditions);
+    } else if (options->height > 0 && options->height < height) {
+        first->height = even(options->height);
+        first->width = even((double)width * first->height / height);
+    }
+    for (size_t i = 0; i < count; i++)
+        video->renditions[i].crf = options->crf ? options->crf : DEFAULT_CRF;
+    return count;
+}
+
+/* The output's sizes, shape of pixels and rate, by the first frame. */
+static void set_geometry(const struct planner *planner, struct part_spec *spec)
+{
+    struct video_spec *video = &spec->video;
     const AVFrame *frame = planner->survey->video_frame;
     AVStream *stream = planner_stream(planner, planner->survey->video_index);
     AVFormatContext *format = planner->survey->demuxer->format;
@@ -39,19 +61,12 @@ static void set_geometry(const struct planner *planner, struct video_spec *video
     else if (is_turned)
         aspect = av_inv_q(aspect);
     av_reduce(&video->pixel_aspect.num, &video->pixel_aspect.den, aspect.num, aspect.den, 65535);
-    struct rendition_spec *rendition = &video->renditions[0];
-    rendition->width = width & ~1;
-    rendition->height = height & ~1;
-    if (planner->options.height > 0 && planner->options.height < height) {
-        rendition->height = even(planner->options.height);
-        rendition->width = even((double)width * rendition->height / height);
-    }
-    rendition->crf = planner->options.crf ? planner->options.crf : DEFAULT_CRF;
     AVRational rate = av_guess_frame_rate(format, stream, NULL);
     double fps = rate.den > 0 ? av_q2d(rate) : 0;
     video->frame_rate = fps >= 0.5 && fps <= 1000 ? rate : (AVRational){ RATE_UNKNOWN_FPS, 1 };
     video->peak_nits = frame_peak_nits(frame);
     video->is_interlaced = planner->survey->is_interlaced;
+    spec->track_count = plan_renditions(planner, width, height, video);
 }
 
 static enum es_code take_colors(void *context, AVFrame *frame, struct es_err *reterr)
@@ -65,26 +80,42 @@ static enum es_code take_colors(void *context, AVFrame *frame, struct es_err *re
     return ES_OK;
 }
 
-static const struct hls_track *plan_track(const struct planner *planner,
-                                          const struct video_spec *video,
-                                          const struct encoder *encoder)
+static struct hls_track plan_track(const struct planner *planner, const struct video_spec *video,
+                                   size_t rendition, const struct encoder *encoder)
 {
-    struct hls_track *track = es_new(planner->arena, struct hls_track);
-    *track = (struct hls_track){
-        .name = "video",
+    const struct rendition_spec *own = &video->renditions[rendition];
+    bool has_ladder = job_options_have_ladder(&planner->options);
+    return (struct hls_track){
+        .name = has_ladder ? es_printf(planner->arena, "video-%d", own->height) : "video",
         .kind = HLS_VIDEO,
         .codecs = encoder_codecs(encoder, planner->arena),
-        .width = video->renditions[0].width,
-        .height = video->renditions[0].height,
+        .width = own->width,
+        .height = own->height,
         .frame_rate = av_q2d(video->frame_rate),
+        .planned_bit_rate = ladder_peak_bit_rate(own),
     };
-    return track;
 }
 
-/* How the first frame comes out of the filters, and the encoder's header that all parts will share.
- */
-static enum es_code try_encoder(const struct planner *planner, struct part_spec *spec,
-                                struct es_err *reterr)
+/* The tracks, and the encoders' headers that all parts will share. */
+static enum es_code try_encoders(const struct planner *planner, struct part_spec *spec,
+                                 struct es_err *reterr)
+{
+    struct hls_track *tracks = es_new_array(planner->arena, struct hls_track, spec->track_count);
+    for (size_t i = 0; i < spec->track_count; i++) {
+        es_auto(encoder) encoder = NULL;
+        enum es_code code = encoder_open_video(spec, i, NULL, NULL, &encoder, reterr);
+        if (code != ES_OK)
+            return code;
+        spec->video.renditions[i].init_crc = encoder_header_crc(encoder);
+        tracks[i] = plan_track(planner, &spec->video, i, encoder);
+    }
+    spec->tracks = tracks;
+    return ES_OK;
+}
+
+/* How the first frame comes out of the filters and the encoders. */
+static enum es_code try_first_frame(const struct planner *planner, struct part_spec *spec,
+                                    struct es_err *reterr)
 {
     struct frame_filter filter;
     frame_filter_init(&filter, spec, planner_stream(planner, spec->stream_index), take_colors,
@@ -93,15 +124,7 @@ static enum es_code try_encoder(const struct planner *planner, struct part_spec 
     if (code == ES_OK)
         code = frame_filter_push(&filter, NULL, reterr);
     frame_filter_release(&filter);
-    es_auto(encoder) encoder = NULL;
-    if (code == ES_OK)
-        code = encoder_open_video(spec, 0, NULL, NULL, &encoder, reterr);
-    if (code != ES_OK)
-        return code;
-    spec->video.renditions[0].init_crc = encoder_header_crc(encoder);
-    spec->tracks = plan_track(planner, &spec->video, encoder);
-    spec->track_count = 1;
-    return ES_OK;
+    return code == ES_OK ? try_encoders(planner, spec, reterr) : code;
 }
 
 /* The key frame nearest to `target` that the index knows within reach, or `target` itself. */
@@ -141,19 +164,46 @@ static int64_t segment_ticks(double span_seconds, AVRational time_base)
     return ticks > 0 ? ticks : 1;
 }
 
-/* One span [start, end) of the video, `begin` and `seconds` on the output's timeline. */
-static void add_video_span(struct planner *planner, const struct part_spec *model, int64_t start,
-                           int64_t end, double seconds)
+static double pixels_of(const struct part_spec *spec)
+{
+    double pixels = 0;
+    for (size_t i = 0; i < spec->track_count; i++)
+        pixels += (double)spec->video.renditions[i].width * spec->video.renditions[i].height;
+    return pixels;
+}
+
+/* The span in `count` of the model's sizes, from `first` on. */
+static void add_video_part(struct planner *planner, const struct part_spec *model, size_t first,
+                           size_t count, double seconds)
 {
     struct part_spec spec = *model;
     spec.index = (int)planner->part_count + 1;
-    spec.start = start;
-    spec.end = end;
-    spec.weight_seconds = spec.timeline_seconds = seconds;
+    spec.tracks = model->tracks + first;
+    spec.track_count = count;
+    memmove(spec.video.renditions, model->video.renditions + first,
+            count * sizeof(*spec.video.renditions));
+    spec.timeline_seconds = seconds;
+    spec.weight_seconds = seconds * pixels_of(&spec) / pixels_of(model);
     spec.video.segment_ticks = segment_ticks(seconds, spec.time_base);
     plan_segments(planner, &spec);
-    planner_add_part(planner, PART_CONVERT, spec.is_first, seconds,
+    bool is_first = spec.is_first && first + count == model->track_count;
+    planner_add_part(planner, PART_CONVERT, is_first, spec.weight_seconds,
                      part_spec_write(&spec, planner->arena));
+}
+
+/* The span of the model. The first of all: in its smallest size alone, since that is the soonest
+ * made and enough to begin play with; then the sound; and the larger sizes when both have begun. */
+static void add_span(struct planner *planner, const struct part_spec *model, double seconds)
+{
+    if (!model->is_first) {
+        add_video_part(planner, model, 0, model->track_count, seconds);
+        return;
+    }
+    size_t smallest = model->track_count - 1;
+    add_video_part(planner, model, smallest, 1, seconds);
+    plan_beside_video(planner);
+    if (smallest > 0)
+        add_video_part(planner, model, 0, smallest, seconds);
 }
 
 enum es_code plan_video(struct planner *planner, struct es_err *reterr)
@@ -169,8 +219,8 @@ enum es_code plan_video(struct planner *planner, struct es_err *reterr)
     model.is_first = true;
     if (survey->audio_index < 0 && planner->target == JOB_MP4)
         model.picture_stream_index = planner->picture_index;
-    set_geometry(planner, &model.video);
-    enum es_code code = try_encoder(planner, &model, reterr);
+    set_geometry(planner, &model);
+    enum es_code code = try_first_frame(planner, &model, reterr);
     if (code != ES_OK)
         return code;
     double total = planner->duration_seconds;
@@ -179,23 +229,21 @@ enum es_code plan_video(struct planner *planner, struct es_err *reterr)
     if (!survey->can_seek)
         span = INFINITY;
     int64_t reach = planner_ticks(KEY_FRAME_REACH_SECONDS, model.time_base);
-    int64_t start = model.start;
+    int64_t last_end = model.end;
     double begin = 0;
     while (total - begin > span + SPAN_REST_SECONDS) {
         int64_t target = model.origin + planner_ticks(begin + span, model.time_base);
         int64_t end = near_key_frame(planner, target, reach);
         double end_seconds = (double)(end - model.origin) * av_q2d(model.time_base);
-        add_video_span(planner, &model, start, end, end_seconds - begin);
-        if (model.is_first)
-            plan_beside_video(planner);
+        model.end = end;
+        add_span(planner, &model, end_seconds - begin);
         model.is_first = false;
         model.picture_stream_index = -1;
-        start = end;
+        model.start = end;
         begin = end_seconds;
         span = longest;
     }
-    add_video_span(planner, &model, start, model.end, fmax(total - begin, 0));
-    if (model.is_first)
-        plan_beside_video(planner);
+    model.end = last_end;
+    add_span(planner, &model, fmax(total - begin, 0));
     return ES_OK;
 }

@@ -12,7 +12,7 @@
 #include "model/job.h"
 #include "model/media.h"
 
-#define RENDITIONS_MAX 6
+#define RENDITIONS_MAX JOB_LADDER_MAX
 
 /* One size that the picture is made in, of the track of the same place in the list. */
 struct rendition_spec {

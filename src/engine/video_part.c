@@ -1,9 +1,10 @@
-/* A span of the picture: decoded from a key frame before it, encoded on its own, cut into segments
- * that are published as they come. */
+/* A span of the picture: decoded from a key frame before it, encoded on its own in one size or
+ * several, cut into segments that are published as they come. All sizes are cut at the same frames.
+ */
+#include "engine/cascade.h"
 #include "engine/convert.h"
 #include "engine/cutter.h"
 #include "engine/decoder.h"
-#include "engine/encoder.h"
 #include "engine/frame_filter.h"
 #include "engine/part_result.h"
 #include "engine/reporter.h"
@@ -11,7 +12,10 @@
 
 #include "engine/compat.h"
 
-#define INIT_NAME "video-init.mp4"
+struct rendition {
+    struct segmenter *segmenter;
+    struct cutter cutter; /* of packets */
+};
 
 struct video_part {
     const struct part_spec *spec;
@@ -19,12 +23,12 @@ struct video_part {
     struct reporter reporter;
     struct decoder *decoder;
     struct frame_filter filter;
-    struct encoder *encoder;
-    struct segmenter *segmenter;
-    struct cutter frame_cutter, packet_cutter;
+    struct cascade *cascade;
+    struct rendition renditions[RENDITIONS_MAX];
+    struct hls_track tracks[RENDITIONS_MAX];
+    struct cutter cutter;  /* of frames */
     int64_t last_time;     /* of the last frame; INT64_MIN: none yet */
     int64_t last_duration; /* as its source says, or the usual one */
-    const char *codecs;
 };
 
 /* Times here count from the origin, in the spec's time base. */
@@ -48,49 +52,55 @@ static double done_seconds(const struct video_part *part)
     return part->last_time == INT64_MIN ? 0 : seconds_of(part, part->last_time - begin_of(part));
 }
 
-static const char *result_of(const struct video_part *part, const char *picture, bool is_complete)
+static const char *result_of(struct video_part *part, const char *picture, bool is_complete)
 {
-    const struct segmenter *segmenter = part->segmenter;
-    bool is_empty = segmenter->segment_count == 0;
+    const struct segmenter *first = part->renditions[0].segmenter;
+    bool is_empty = first->segment_count == 0;
     double end = is_empty ? 0 : seconds_of(part, part->last_time + part->last_duration);
     struct part_result result = {
-        .object =
-            segmenter->settings.object_name && !is_empty ? segmenter->settings.object_name : NULL,
+        .object = first->settings.object_name && !is_empty ? first->settings.object_name : NULL,
         .picture = picture,
-        .size_bytes = segmenter->size_bytes,
-        .shift = segmenter->settings.shift,
+        .shift = first->settings.shift,
         .end_seconds = end,
         .source_end_seconds = end,
         .damaged_packets = part->decoder->damaged_packets + part->decoder->demuxer->damaged_packets,
     };
-    struct hls_track track = part->spec->tracks[0];
-    track.codecs = part->codecs;
-    track.segments = segmenter->segments;
-    track.segment_count = segmenter->segment_count;
-    track.is_complete = is_complete;
-    return part_result_write(&result, &track, part->spec->target == JOB_HLS ? 1 : 0, part->arena);
+    size_t count = part->spec->track_count;
+    for (size_t i = 0; i < count; i++) {
+        const struct segmenter *segmenter = part->renditions[i].segmenter;
+        result.size_bytes += segmenter->size_bytes;
+        part->tracks[i].segments = segmenter->segments;
+        part->tracks[i].segment_count = segmenter->segment_count;
+        part->tracks[i].is_complete = is_complete;
+    }
+    return part_result_write(&result, part->tracks, part->spec->target == JOB_HLS ? count : 0,
+                             part->arena);
 }
 
-static enum es_code cut(struct video_part *part, int64_t next_time, struct es_err *reterr)
+static enum es_code cut(struct video_part *part, size_t rendition, int64_t next_time,
+                        struct es_err *reterr)
 {
-    size_t before = part->segmenter->segment_count;
-    enum es_code code = segmenter_cut(part->segmenter, next_time, reterr);
-    if (code != ES_OK || part->spec->target != JOB_HLS || part->segmenter->segment_count == before)
+    struct segmenter *segmenter = part->renditions[rendition].segmenter;
+    size_t before = segmenter->segment_count;
+    enum es_code code = segmenter_cut(segmenter, next_time, reterr);
+    if (code != ES_OK || part->spec->target != JOB_HLS || segmenter->segment_count == before)
         return code;
     part->reporter.is_playable = true;
     return reporter_publish(&part->reporter, done_seconds(part), result_of(part, NULL, false),
                             reterr);
 }
 
-static enum es_code take_packet(void *context, AVPacket *packet, struct es_err *reterr)
+static enum es_code take_packet(void *context, size_t rendition, AVPacket *packet,
+                                struct es_err *reterr)
 {
     struct video_part *part = context;
-    if (packet->flags & AV_PKT_FLAG_KEY && cutter_is_due(&part->packet_cutter, packet->pts)) {
-        enum es_code code = cut(part, packet->pts, reterr);
+    struct rendition *own = &part->renditions[rendition];
+    if (packet->flags & AV_PKT_FLAG_KEY && cutter_is_due(&own->cutter, packet->pts)) {
+        enum es_code code = cut(part, rendition, packet->pts, reterr);
         if (code != ES_OK)
             return code;
     }
-    enum es_code code = segmenter_add(part->segmenter, packet, reterr);
+    enum es_code code = segmenter_add(own->segmenter, packet, reterr);
     return code == ES_OK ? reporter_beat(&part->reporter, reterr) : code;
 }
 
@@ -105,9 +115,9 @@ static enum es_code take_frame(void *context, AVFrame *frame, struct es_err *ret
     if (duration > 0)
         part->last_duration = duration;
     /* One file needs no key frames but those that the encoder finds worth it. */
-    bool is_cut = part->spec->target == JOB_HLS && cutter_is_due(&part->frame_cutter, frame->pts);
+    bool is_cut = part->spec->target == JOB_HLS && cutter_is_due(&part->cutter, frame->pts);
     frame->pict_type = is_cut ? AV_PICTURE_TYPE_I : AV_PICTURE_TYPE_NONE;
-    enum es_code code = encoder_push(part->encoder, frame, reterr);
+    enum es_code code = cascade_push(part->cascade, frame, reterr);
     return code == ES_OK ? reporter_tick(&part->reporter, done_seconds(part), reterr) : code;
 }
 
@@ -156,37 +166,40 @@ static enum es_code run_frames(struct video_part *part, int64_t *ret_next_time,
     }
     enum es_code code = frame_filter_push(&part->filter, NULL, reterr);
     if (code == ES_OK)
-        code = encoder_push(part->encoder, NULL, reterr);
+        code = cascade_push(part->cascade, NULL, reterr);
     if (next_time <= part->last_time)
         next_time = part->last_time + part->last_duration;
     *ret_next_time = next_time;
     return code;
 }
 
-static enum es_code open_segmenter(struct video_part *part, const struct engine_host *host,
-                                   struct es_err *reterr)
+static enum es_code open_rendition(struct video_part *part, size_t rendition,
+                                   const struct engine_host *host, struct es_err *reterr)
 {
     const struct part_spec *spec = part->spec;
-    int64_t frame_ticks =
-        av_rescale_q_rnd(1, av_inv_q(spec->video.frame_rate), spec->time_base, AV_ROUND_UP);
-    bool is_shared = encoder_header_crc(part->encoder) == spec->video.renditions[0].init_crc;
-    es_auto(AVCodecParameters) codec = encoder_parameters(part->encoder);
+    const struct encoder *encoder = cascade_encoder(part->cascade, rendition);
+    struct hls_track *track = &part->tracks[rendition];
+    bool is_shared = encoder_header_crc(encoder) == spec->video.renditions[rendition].init_crc;
+    es_auto(AVCodecParameters) codec = encoder_parameters(encoder);
     struct segmenter_settings settings = {
         .host = host,
         .codec = codec,
-        .time_base = part->encoder->codec->time_base,
+        .time_base = encoder->codec->time_base,
         .spec = spec,
+        .track = rendition,
         .arena = part->arena,
-        .init_name =
-            is_shared ? INIT_NAME : es_printf(part->arena, "video-%05d-init.mp4", spec->index),
+        .init_name = is_shared ? es_printf(part->arena, "%s-init.mp4", spec->tracks[rendition].name)
+                               : es_printf(part->arena, "%s-%05d-init.mp4",
+                                           spec->tracks[rendition].name, spec->index),
         .is_init_written = spec->is_first || !is_shared,
         .object_name =
             spec->target == JOB_MP4 ? es_printf(part->arena, "part-%05d.mp4", spec->index) : NULL,
-        .delay = frame_ticks * part->encoder->codec->has_b_frames,
+        .delay = part->last_duration * encoder->codec->has_b_frames,
     };
-    part->last_duration = frame_ticks;
-    part->codecs = encoder_codecs(part->encoder, part->arena);
-    return segmenter_open(&settings, &part->segmenter, reterr);
+    *track = spec->tracks[rendition];
+    track->codecs = encoder_codecs(encoder, part->arena);
+    part->renditions[rendition].cutter = part->cutter;
+    return segmenter_open(&settings, &part->renditions[rendition].segmenter, reterr);
 }
 
 static enum es_code open_part(struct video_part *part, const struct engine_input *input,
@@ -201,16 +214,16 @@ static enum es_code open_part(struct video_part *part, const struct engine_input
     if (spec->start != INT64_MIN)
         code = decoder_start(part->decoder, spec->start - spec->video.is_interlaced, reterr);
     frame_filter_init(&part->filter, spec, part->decoder->stream, take_frame, part);
-    if (code == ES_OK)
-        code = encoder_open_video(spec, 0, take_packet, part, &part->encoder, reterr);
-    if (code == ES_OK)
-        code = open_segmenter(part, host, reterr);
     int64_t second = av_rescale_q(1, (AVRational){ 1, 1 }, spec->time_base);
-    cutter_init(&part->frame_cutter, begin_of(part), spec->video.segment_ticks, second,
-                spec->is_first);
+    cutter_init(&part->cutter, begin_of(part), spec->video.segment_ticks, second, spec->is_first);
     if (spec->expected_end != INT64_MAX)
-        cutter_expect_end(&part->frame_cutter, spec->expected_end - spec->origin, second);
-    part->packet_cutter = part->frame_cutter;
+        cutter_expect_end(&part->cutter, spec->expected_end - spec->origin, second);
+    part->last_duration =
+        av_rescale_q_rnd(1, av_inv_q(spec->video.frame_rate), spec->time_base, AV_ROUND_UP);
+    if (code == ES_OK)
+        code = cascade_open(spec, &part->reporter, take_packet, part, &part->cascade, reterr);
+    for (size_t i = 0; i < spec->track_count && code == ES_OK; i++)
+        code = open_rendition(part, i, host, reterr);
     return code;
 }
 
@@ -225,10 +238,11 @@ static enum es_code run(struct video_part *part, const struct engine_input *inpu
         code = picture_write_object(part->decoder, part->spec, host, &picture, reterr);
     if (code == ES_OK)
         code = run_frames(part, &next_time, reterr);
-    if (code == ES_OK)
-        code = cut(part, next_time, reterr);
-    if (code == ES_OK)
-        code = segmenter_finish(part->segmenter, reterr);
+    for (size_t i = 0; i < part->spec->track_count && code == ES_OK; i++) {
+        code = cut(part, i, next_time, reterr);
+        if (code == ES_OK)
+            code = segmenter_finish(part->renditions[i].segmenter, reterr);
+    }
     if (code != ES_OK)
         return code;
     if (part->last_time != INT64_MIN)
@@ -250,10 +264,11 @@ enum es_code video_part_run(const struct engine_input *input, const struct part_
         .last_time = INT64_MIN,
     };
     enum es_code code = run(&part, input, host, ret_result, reterr);
-    if (part.segmenter)
-        segmenter_close(part.segmenter);
-    if (part.encoder)
-        encoder_close(part.encoder);
+    if (part.cascade)
+        cascade_close(part.cascade);
+    for (size_t i = 0; i < spec->track_count; i++)
+        if (part.renditions[i].segmenter)
+            segmenter_close(part.renditions[i].segmenter);
     frame_filter_release(&part.filter);
     if (part.decoder)
         decoder_close(part.decoder);

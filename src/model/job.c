@@ -5,6 +5,9 @@
 
 #include "model/names.h"
 
+#define HEIGHT_LEAST 144
+#define HEIGHT_MOST  2160
+
 static const char *const target_names[] = {
     [JOB_MP3] = "mp3",
     [JOB_MP4] = "mp4",
@@ -92,6 +95,44 @@ const char *job_output_prefix(const struct job *job, struct es_arena *arena)
     return es_printf(arena, "converted/%s/%s", job->media_id, job->id);
 }
 
+bool job_options_have_ladder(const struct job_options *options)
+{
+    return options->is_ladder_auto || options->ladder_count > 0;
+}
+
+bool job_options_add_rung(struct job_options *options, int height)
+{
+    if (options->ladder_count == JOB_LADDER_MAX)
+        return false;
+    int at = options->ladder_count++;
+    for (; at > 0 && options->ladder[at - 1] < height; at--)
+        options->ladder[at] = options->ladder[at - 1];
+    options->ladder[at] = height;
+    return true;
+}
+
+static enum es_code check_ladder(const struct job_options *options, enum job_target target,
+                                 struct es_err *reterr)
+{
+    if (!job_options_have_ladder(options))
+        return ES_OK;
+    if (target != JOB_HLS)
+        return es_fail_word(reterr, ES_INVALID, "option_invalid", "only hls has a ladder");
+    if (options->height)
+        return es_fail_word(reterr, ES_INVALID, "option_invalid",
+                            "the ladder says the heights: height cannot be given too");
+    for (int i = 0; i < options->ladder_count; i++) {
+        int height = options->ladder[i];
+        if (height < HEIGHT_LEAST || height > HEIGHT_MOST)
+            return es_fail_word(reterr, ES_INVALID, "option_invalid",
+                                "the ladder's heights must be 144..2160");
+        if (i > 0 && options->ladder[i - 1] == height)
+            return es_fail_word(reterr, ES_INVALID, "option_invalid",
+                                "the ladder's heights must differ");
+    }
+    return ES_OK;
+}
+
 enum es_code job_options_check(const struct job_options *options, enum job_target target,
                                struct es_err *reterr)
 {
@@ -99,7 +140,7 @@ enum es_code job_options_check(const struct job_options *options, enum job_targe
         return es_fail_word(reterr, ES_INVALID, "option_invalid", "bitrate must be 32..320 kb/s");
     if (options->crf && (options->crf < 1 || options->crf > 51))
         return es_fail_word(reterr, ES_INVALID, "option_invalid", "quality must be 1..51");
-    if (options->height && (options->height < 144 || options->height > 2160))
+    if (options->height && (options->height < HEIGHT_LEAST || options->height > HEIGHT_MOST))
         return es_fail_word(reterr, ES_INVALID, "option_invalid", "height must be 144..2160");
     if (target == JOB_MP3 && (options->crf || options->height))
         return es_fail_word(reterr, ES_INVALID, "option_invalid", "an mp3 has no picture");
@@ -108,7 +149,7 @@ enum es_code job_options_check(const struct job_options *options, enum job_targe
         return es_fail_word(reterr, ES_INVALID, "option_invalid", "start and end must be seconds");
     if (options->end_seconds > 0 && options->end_seconds <= options->start_seconds)
         return es_fail_word(reterr, ES_INVALID, "option_invalid", "start must be before end");
-    return ES_OK;
+    return check_ladder(options, target, reterr);
 }
 
 struct job *job_copy_of(const struct job *job, struct es_arena *arena)

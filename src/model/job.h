@@ -25,11 +25,16 @@ enum job_status {
 
 enum job_copy { JOB_COPY_AUTO = 0, JOB_COPY_NEVER };
 
+#define JOB_LADDER_MAX 6
+
 /* What the user may choose; zero is the default, which gives the reference's output. */
 struct job_options {
-    int bitrate_kbps; /* audio: 32..320; default 192 for mp3, 128 for the others */
-    int crf;          /* video: 1..51, less is better; default 23 */
-    int height;       /* pixels: 144..2160, never enlarged; default the source's */
+    int bitrate_kbps;           /* audio: 32..320; default 192 for mp3, 128 for the others */
+    int crf;                    /* video: 1..51, less is better; default 23 */
+    int height;                 /* pixels: 144..2160, never enlarged; default the source's */
+    bool is_ladder_auto;        /* hls in several qualities, by the source's */
+    int ladder[JOB_LADDER_MAX]; /* or in these heights, 144..2160, from large to small */
+    int ladder_count;
     enum job_copy copy;
     double start_seconds; /* trim; 0 from the beginning */
     double end_seconds;   /* 0 to the end */
@@ -87,6 +92,10 @@ const char *job_output_prefix(const struct job *job, struct es_arena *arena);
 /* Each option in its range and fit for the target, start before end. ES_INVALID option_invalid. */
 ES_CHECK enum es_code job_options_check(const struct job_options *options, enum job_target target,
                                         struct es_err *reterr);
+
+bool job_options_have_ladder(const struct job_options *options);
+/* Puts a height in its place among the others. False where there are JOB_LADDER_MAX already. */
+bool job_options_add_rung(struct job_options *options, int height);
 
 struct job *job_copy_of(const struct job *job, struct es_arena *arena);
 

@@ -4,6 +4,16 @@
 #include <limits.h>
 #include <string.h>
 
+static json_t *ladder_json(const struct job_options *options)
+{
+    if (options->is_ladder_auto)
+        return json_string("auto");
+    json_t *heights = json_array();
+    for (int i = 0; i < options->ladder_count; i++)
+        json_array_append_new(heights, json_integer(options->ladder[i]));
+    return heights;
+}
+
 json_t *job_options_json(const struct job_options *options)
 {
     json_t *object = json_object();
@@ -13,6 +23,8 @@ json_t *job_options_json(const struct job_options *options)
         json_put(object, "quality", json_integer(options->crf));
     if (options->height)
         json_put(object, "height", json_integer(options->height));
+    if (job_options_have_ladder(options))
+        json_put(object, "ladder", ladder_json(options));
     if (options->copy == JOB_COPY_NEVER)
         json_put_text(object, "copy", "never");
     if (options->start_seconds > 0)
@@ -54,6 +66,27 @@ static enum es_code read_copy(const json_t *value, enum job_copy *ret_copy, stru
     return ES_OK;
 }
 
+static enum es_code read_ladder(const json_t *value, struct job_options *options,
+                                struct es_err *reterr)
+{
+    const char *text = json_string_value(value);
+    size_t count = json_array_size(value);
+    options->is_ladder_auto = text && strcmp(text, "auto") == 0;
+    if (options->is_ladder_auto)
+        return ES_OK;
+    if (count < 1 || count > JOB_LADDER_MAX)
+        return es_fail_word(reterr, ES_INVALID, "option_invalid",
+                            "'ladder' must be auto, or a list of 1 to %d heights", JOB_LADDER_MAX);
+    for (size_t i = 0; i < count; i++) {
+        int height = 0;
+        enum es_code code = read_integer(json_array_get(value, i), "ladder", &height, reterr);
+        if (code)
+            return code;
+        job_options_add_rung(options, height);
+    }
+    return ES_OK;
+}
+
 static enum es_code read_member(const char *name, const json_t *value, struct job_options *options,
                                 struct es_err *reterr)
 {
@@ -63,6 +96,8 @@ static enum es_code read_member(const char *name, const json_t *value, struct jo
         return read_integer(value, name, &options->crf, reterr);
     if (strcmp(name, "height") == 0)
         return read_integer(value, name, &options->height, reterr);
+    if (strcmp(name, "ladder") == 0)
+        return read_ladder(value, options, reterr);
     if (strcmp(name, "copy") == 0)
         return read_copy(value, &options->copy, reterr);
     if (strcmp(name, "start") == 0)

@@ -49,8 +49,10 @@ static void a_conversion_asks_for_what_there_is(void **state)
                                   "{\"target\":\"mp3\",\"options\":\"x\"}" };
     for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)
         assert_problem(post_json(fixture, path, ana, wrong[i]), 422, "field_invalid");
-    const char *const options[] = { "{\"bitrate\":7}", "{\"bitrate\":\"192\"}", "{\"speed\":2}",
-                                    "{\"height\":720}", "{\"start\":5,\"end\":4}" };
+    const char *const options[] = { "{\"bitrate\":7}",         "{\"bitrate\":\"192\"}",
+                                    "{\"speed\":2}",           "{\"height\":720}",
+                                    "{\"start\":5,\"end\":4}", "{\"ladder\":\"auto\"}",
+                                    "{\"ladder\":[]}" };
     for (size_t i = 0; i < sizeof(options) / sizeof(*options); i++) {
         const char *json = textf(fixture, "{\"target\":\"mp3\",\"options\":%s}", options[i]);
         const struct answer *answer = post_json(fixture, path, ana, json);
@@ -66,6 +68,12 @@ static void a_conversion_asks_for_what_there_is(void **state)
     assert_answer(post_json(fixture, path, ana,
                             "{\"target\":\"mp3\",\"options\":{\"bitrate\":320,\"start\":1.5}}"),
                   200);
+    const char *const ladders[] = { "\"auto\"", "[1080,480]" };
+    for (size_t i = 0; i < sizeof(ladders) / sizeof(*ladders); i++)
+        assert_answer(post_json(fixture, path, ana,
+                                textf(fixture, "{\"target\":\"hls\",\"options\":{\"ladder\":%s}}",
+                                      ladders[i])),
+                      200);
 }
 
 static void a_job_is_only_its_owner_s(void **state)

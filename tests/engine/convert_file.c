@@ -1,4 +1,4 @@
-/* convert_file IN TARGET FOLDER [height=N] [crf=N] [bitrate=N] [start=S] [end=S]
+/* convert_file IN TARGET FOLDER [height=N] [ladder=auto|N]... [crf=N] [bitrate=N] [start=S] [end=S]
  * [copy=never] [-v]: a whole job in one process, for trying things out. Prints what the engine
  * says of it. */
 #include <stdio.h>
@@ -14,7 +14,11 @@ static void read_option(struct job_options *options, const char *text)
 {
     const char *equals = strchr(text, '=');
     double value = equals ? strtod(equals + 1, NULL) : 0;
-    if (strncmp(text, "height=", 7) == 0)
+    if (strcmp(text, "ladder=auto") == 0)
+        options->is_ladder_auto = true;
+    else if (strncmp(text, "ladder=", 7) == 0)
+        job_options_add_rung(options, (int)value);
+    else if (strncmp(text, "height=", 7) == 0)
         options->height = (int)value;
     else if (strncmp(text, "crf=", 4) == 0)
         options->crf = (int)value;

@@ -132,6 +132,36 @@ static void options_are_read_strictly_and_bounded(void **state)
                      ES_INVALID);
 }
 
+static void a_ladder_is_auto_or_a_list_of_heights(void **state)
+{
+    (void)state;
+    struct es_err err = { 0 };
+    struct job_options options;
+    es_auto_buf text = { 0 };
+    assert_ok(job_options_read("{\"ladder\":[480,1080,720]}", &options, &err), err);
+    assert_ok(job_options_check(&options, JOB_HLS, &err), err);
+    assert_int_equal(job_options_check(&options, JOB_MP4, &err), ES_INVALID);
+    job_options_write(&options, &text);
+    assert_string_equal(es_buf_text(&text), "{\"ladder\":[1080,720,480]}");
+    es_buf_clear(&text);
+    assert_ok(job_options_read("{\"ladder\":\"auto\"}", &options, &err), err);
+    assert_ok(job_options_check(&options, JOB_HLS, &err), err);
+    job_options_write(&options, &text);
+    assert_string_equal(es_buf_text(&text), "{\"ladder\":\"auto\"}");
+    const char *const wrong[] = { "{\"ladder\":[]}", "{\"ladder\":\"all\"}", "{\"ladder\":720}",
+                                  "{\"ladder\":[\"720\"]}",
+                                  "{\"ladder\":[200,300,400,500,600,700,800]}" };
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)
+        assert_int_equal(job_options_read(wrong[i], &options, &err), ES_INVALID);
+    const char *const unfit[] = { "{\"ladder\":[720,720]}", "{\"ladder\":[143]}",
+                                  "{\"ladder\":[2161,720]}",
+                                  "{\"ladder\":\"auto\",\"height\":720}" };
+    for (size_t i = 0; i < sizeof(unfit) / sizeof(*unfit); i++) {
+        assert_ok(job_options_read(unfit[i], &options, &err), err);
+        assert_int_equal(job_options_check(&options, JOB_HLS, &err), ES_INVALID);
+    }
+}
+
 static void a_finished_job_never_runs_again_but_a_failed_one_may(void **state)
 {
     (void)state;
@@ -177,6 +207,7 @@ int main(void)
         cmocka_unit_test(file_names_lose_paths_and_control_characters),
         cmocka_unit_test(facts_survive_json_and_nonsense_is_refused),
         cmocka_unit_test(options_are_read_strictly_and_bounded),
+        cmocka_unit_test(a_ladder_is_auto_or_a_list_of_heights),
         cmocka_unit_test(a_finished_job_never_runs_again_but_a_failed_one_may),
         cmocka_unit_test(only_what_can_heal_is_tried_again_and_not_forever),
         cmocka_unit_test(every_problem_has_a_status_and_both_texts),
