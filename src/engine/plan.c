@@ -96,13 +96,10 @@ static enum es_code add_parts(struct planner *planner, struct es_err *reterr)
     enum es_code code = plan_copies(planner, reterr);
     if (code != ES_OK)
         return code;
-    if (planner->target != JOB_MP3 && survey->video_index >= 0) {
-        code = plan_video(planner, reterr);
-        if (code != ES_OK)
-            return code;
-    } else {
-        plan_audio(planner, false);
-    }
+    bool has_picture = planner->target != JOB_MP3 && survey->video_index >= 0;
+    code = has_picture ? plan_video(planner, reterr) : plan_audio_alone(planner, reterr);
+    if (code != ES_OK)
+        return code;
     struct join_spec join = {
         .target = planner->target,
         .duration_seconds = planner->is_end_open
