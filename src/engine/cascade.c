@@ -22,6 +22,8 @@ struct stage {
     size_t rendition;
     struct SwsContext *scaler; /* NULL: frames come in the right size */
     struct encoder *encoder;
+    struct encoder *quick; /* for the frames up to the first cut, or NULL */
+    bool is_begun;         /* a frame has been encoded */
     pthread_t thread;
     bool is_running; /* the thread is to be joined */
 
@@ -138,6 +140,22 @@ static enum es_code scale(const struct stage *stage, AVFrame *frame, struct es_e
     return ES_OK;
 }
 
+static enum es_code encode(struct stage *stage, const AVFrame *frame, struct es_err *reterr)
+{
+    enum es_code code = ES_OK;
+    bool is_cut = !frame || (stage->is_begun && frame->pict_type == AV_PICTURE_TYPE_I);
+    if (stage->quick && is_cut) {
+        code = encoder_push(stage->quick, NULL, reterr);
+        encoder_close(stage->quick);
+        stage->quick = NULL;
+        if (!frame)
+            return code; /* the other one has seen nothing */
+    }
+    stage->is_begun = true;
+    return code == ES_OK ? encoder_push(stage->quick ? stage->quick : stage->encoder, frame, reterr)
+                         : code;
+}
+
 /* One frame, or NULL for the end, through the stage and down to the next. */
 static enum es_code run_frame(struct stage *stage, AVFrame *frame, struct es_err *reterr)
 {
@@ -152,7 +170,7 @@ static enum es_code run_frame(struct stage *stage, AVFrame *frame, struct es_err
         if (!hand_down(stage + 1, frame ? copy : NULL))
             return ES_CANCELLED;
     }
-    return encoder_push(stage->encoder, frame, reterr);
+    return encode(stage, frame, reterr);
 }
 
 static void *run_stage(void *argument)
@@ -181,6 +199,21 @@ static void *run_stage(void *argument)
     return NULL;
 }
 
+/* The job's first segment is what somebody waits for. */
+static enum es_code open_quick(struct stage *stage, struct es_err *reterr)
+{
+    const struct part_spec *spec = stage->cascade->spec;
+    if (!spec->is_first || spec->target != JOB_HLS)
+        return ES_OK;
+    enum es_code code =
+        encoder_open_quick(spec, stage->rendition, keep_packet, stage, &stage->quick, reterr);
+    if (code == ES_OK && encoder_header_crc(stage->quick) != encoder_header_crc(stage->encoder)) {
+        encoder_close(stage->quick); /* its packets could not stand in the same track */
+        stage->quick = NULL;
+    }
+    return code;
+}
+
 static enum es_code open_stage(struct cascade *cascade, size_t rendition, struct es_err *reterr)
 {
     struct stage *stage = &cascade->stages[rendition];
@@ -189,6 +222,8 @@ static enum es_code open_stage(struct cascade *cascade, size_t rendition, struct
     stage->rendition = rendition;
     enum es_code code =
         encoder_open_video(cascade->spec, rendition, keep_packet, stage, &stage->encoder, reterr);
+    if (code == ES_OK)
+        code = open_quick(stage, reterr);
     if (code != ES_OK || rendition == 0)
         return code;
     stage->scaler = sws_getContext(own[-1].width, own[-1].height, AV_PIX_FMT_YUV420P, own->width,
@@ -251,6 +286,8 @@ static void close_stage(struct stage *stage)
     for (size_t i = 0; i < stage->made.count; i++)
         av_packet_free(&stage->made.packets[i]);
     free(stage->made.packets);
+    if (stage->quick)
+        encoder_close(stage->quick);
     if (stage->encoder)
         encoder_close(stage->encoder);
     sws_freeContext(stage->scaler);

@@ -38,7 +38,6 @@ static void set_video(AVCodecContext *codec, const struct part_spec *spec,
     codec->gop_size = group_frames(spec);
     codec->rc_max_rate = rendition->rate_kbps_max * INT64_C(1000);
     codec->rc_buffer_size = rendition->rate_kbps_max * 1000;
-    av_dict_set(options, "preset", "veryfast", 0);
     av_dict_set_int(options, "crf", rendition->crf, 0);
     av_dict_set(options, "forced-idr", "1", 0);
     /* x264's AVX-512 code for the lookahead reads memory that nobody has written: at some sizes
@@ -96,14 +95,16 @@ enum es_code encoder_open(const struct part_spec *spec, enum AVSampleFormat samp
     return ES_OK;
 }
 
-enum es_code encoder_open_video(const struct part_spec *spec, size_t rendition, packet_taker *take,
-                                void *context, struct encoder **ret_encoder, struct es_err *reterr)
+static enum es_code open_video(const struct part_spec *spec, size_t rendition, const char *preset,
+                               packet_taker *take, void *context, struct encoder **ret_encoder,
+                               struct es_err *reterr)
 {
     es_auto(encoder) encoder = NULL;
     enum es_code code = begin("libx264", take, context, &encoder, reterr);
     if (code != ES_OK)
         return code;
     AVDictionary *options = NULL;
+    av_dict_set(&options, "preset", preset, 0);
     set_video(encoder->codec, spec, &spec->video.renditions[rendition], &options);
     int status = avcodec_open2(encoder->codec, NULL, &options);
     av_dict_free(&options);
@@ -111,6 +112,18 @@ enum es_code encoder_open_video(const struct part_spec *spec, size_t rendition, 
         return av_fail(reterr, status, "opening the picture's encoder");
     *ret_encoder = es_take(encoder);
     return ES_OK;
+}
+
+enum es_code encoder_open_video(const struct part_spec *spec, size_t rendition, packet_taker *take,
+                                void *context, struct encoder **ret_encoder, struct es_err *reterr)
+{
+    return open_video(spec, rendition, "veryfast", take, context, ret_encoder, reterr);
+}
+
+enum es_code encoder_open_quick(const struct part_spec *spec, size_t rendition, packet_taker *take,
+                                void *context, struct encoder **ret_encoder, struct es_err *reterr)
+{
+    return open_video(spec, rendition, "superfast", take, context, ret_encoder, reterr);
 }
 
 void encoder_close(struct encoder *encoder)

@@ -27,6 +27,11 @@ ES_CHECK enum es_code encoder_open(const struct part_spec *spec, enum AVSampleFo
 ES_CHECK enum es_code encoder_open_video(const struct part_spec *spec, size_t rendition,
                                          packet_taker *take, void *context,
                                          struct encoder **ret_encoder, struct es_err *reterr);
+/* As encoder_open_video, but quick rather than thorough: for a second or so that somebody waits
+ * for. Its header may differ (encoder_header_crc). */
+ES_CHECK enum es_code encoder_open_quick(const struct part_spec *spec, size_t rendition,
+                                         packet_taker *take, void *context,
+                                         struct encoder **ret_encoder, struct es_err *reterr);
 void encoder_close(struct encoder *encoder);
 ES_DEFINE_AUTO(encoder, encoder_close);
 
