@@ -5,6 +5,7 @@
 #include <libavcodec/avcodec.h>
 #include <libavformat/avformat.h>
 #include <stdbool.h>
+#include <string.h>
 
 #if LIBAVFORMAT_VERSION_MAJOR >= 61
 typedef const uint8_t *av_written_bytes;
@@ -24,6 +25,20 @@ static inline const uint8_t *stream_display_matrix(const AVStream *stream)
     size_t size = 0;
     const uint8_t *data = av_stream_get_side_data(stream, AV_PKT_DATA_DISPLAYMATRIX, &size);
     return data && size >= 9 * sizeof(int32_t) ? data : NULL;
+#endif
+}
+
+/* What is known of the stream as a whole beside its codec's parameters: how it is turned. */
+static inline void stream_copy_side_data(AVStream *to, const AVStream *from)
+{
+#if LIBAVFORMAT_VERSION_MAJOR >= 61
+    (void)to, (void)from; /* goes along with the parameters */
+#else
+    const uint8_t *matrix = stream_display_matrix(from);
+    uint8_t *copy =
+        matrix ? av_stream_new_side_data(to, AV_PKT_DATA_DISPLAYMATRIX, 9 * sizeof(int32_t)) : NULL;
+    if (copy)
+        memcpy(copy, matrix, 9 * sizeof(int32_t));
 #endif
 }
 

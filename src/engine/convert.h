@@ -2,6 +2,8 @@
 #ifndef CONVERT_H
 #define CONVERT_H
 
+#include <libavformat/avformat.h>
+
 #include "engine/engine.h"
 #include "engine/spec.h"
 
@@ -19,9 +21,12 @@ ES_CHECK enum es_code subtitle_part_run(const struct engine_input *input,
                                         const struct engine_host *host, struct es_arena *arena,
                                         const char **ret_result, struct es_err *reterr);
 
+ES_CHECK enum es_code copy_mp4_run(const struct engine_input *input, const struct part_spec *spec,
+                                   const struct engine_host *host, struct es_arena *arena,
+                                   const char **ret_result, struct es_err *reterr);
+
 /* Puts the cover art of the source into an object of its own, for the join. */
-struct decoder;
-ES_CHECK enum es_code picture_write_object(const struct decoder *decoder,
+ES_CHECK enum es_code picture_write_object(const AVFormatContext *format,
                                            const struct part_spec *spec,
                                            const struct engine_host *host, const char **ret_name,
                                            struct es_err *reterr);

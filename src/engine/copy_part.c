@@ -68,7 +68,7 @@ static enum es_code group_add(struct group *group, AVPacket *packet, struct es_e
     return ES_OK;
 }
 
-static const char *result_of(const struct copy_part *part, bool is_complete)
+static const char *result_of(const struct copy_part *part, const char *picture, bool is_complete)
 {
     const struct segmenter *segmenter = part->segmenter;
     const char *object = segmenter->settings.object_name;
@@ -76,6 +76,7 @@ static const char *result_of(const struct copy_part *part, bool is_complete)
     double end = is_empty ? 0 : seconds_of(part, part->end);
     struct part_result result = {
         .object = is_empty ? NULL : object,
+        .picture = picture,
         .size_bytes = segmenter->size_bytes,
         .shift = segmenter->settings.shift,
         .end_seconds = end,
@@ -102,8 +103,8 @@ static enum es_code cut(struct copy_part *part, int64_t next_time, struct es_err
     if (part->published_at_ms && now_ms - part->published_at_ms < PUBLISH_MS)
         return ES_OK;
     part->published_at_ms = now_ms;
-    return reporter_publish(&part->reporter, seconds_of(part, part->end), result_of(part, false),
-                            reterr);
+    return reporter_publish(&part->reporter, seconds_of(part, part->end),
+                            result_of(part, NULL, false), reterr);
 }
 
 /* The group is whole: it goes into the segment that grows, or begins a new one. */
@@ -187,8 +188,12 @@ static enum es_code run(struct copy_part *part, const struct engine_input *input
     if (code != ES_OK)
         return code;
     part->track = &part->source->tracks[0];
+    const char *picture = NULL;
+    if (part->spec->picture_stream_index >= 0)
+        code =
+            picture_write_object(part->source->demuxer->format, part->spec, host, &picture, reterr);
     es_auto(AVPacket) packet = packet_new();
-    for (;;) {
+    while (code == ES_OK) {
         bool has_packet = false;
         code = copy_source_next(part->source, packet, &has_packet, reterr);
         if (code == ES_OK && has_packet && !part->segmenter)
@@ -199,8 +204,6 @@ static enum es_code run(struct copy_part *part, const struct engine_input *input
         av_packet_unref(packet);
         if (code == ES_OK)
             code = reporter_tick(&part->reporter, seconds_of(part, part->end), reterr);
-        if (code != ES_OK)
-            return code;
     }
     if (code == ES_OK && !part->segmenter)
         code = es_fail_word(reterr, ES_MEDIA, "media_damaged", "the stream has no packets");
@@ -211,7 +214,7 @@ static enum es_code run(struct copy_part *part, const struct engine_input *input
     if (code == ES_OK)
         code = segmenter_finish(part->segmenter, reterr);
     if (code == ES_OK)
-        *ret_result = result_of(part, true);
+        *ret_result = result_of(part, picture, true);
     return code;
 }
 

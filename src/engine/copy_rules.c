@@ -11,6 +11,7 @@
 #define AVCC_BYTES_MIN   7
 #define AAC_CHANNELS_MAX 6
 #define MP3_SAMPLE_RATE  44100
+#define REORDERED_MAX    16
 #define AUDIO_OBJECT_LC  2
 #define AUDIO_OBJECT_SBR 5
 #define AUDIO_OBJECT_PS  29
@@ -125,14 +126,18 @@ bool copy_has_edits(AVStream *stream, enum job_target target)
 {
     int count = avformat_index_get_entries_count(stream);
     bool is_video = stream->codecpar->codec_type == AVMEDIA_TYPE_VIDEO;
-    bool is_shown = false, is_hidden_again = false;
+    int first_shown = -1;
+    bool is_hidden_again = false;
     for (int i = 0; i < count; i++) {
         bool is_hidden = avformat_index_get_entry(stream, i)->flags & AVINDEX_DISCARD_FRAME;
         if ((is_hidden_again && !is_hidden) ||
             (i == 0 && is_hidden && is_video && target == JOB_HLS))
             return true;
-        is_hidden_again = is_hidden_again || (is_shown && is_hidden);
-        is_shown = is_shown || !is_hidden;
+        if (first_shown < 0 && !is_hidden)
+            first_shown = i;
+        /* Frames stand in the order of decoding: the first that are shown come a little early. */
+        is_hidden_again =
+            is_hidden_again || (is_hidden && first_shown >= 0 && i > first_shown + REORDERED_MAX);
     }
     return false;
 }

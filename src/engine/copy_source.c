@@ -125,9 +125,6 @@ static void set_decoding_time(struct copy_track *track, AVPacket *packet)
 /* False where the packet has no place in the output. */
 static bool put_in_order(struct copy_track *track, AVPacket *packet)
 {
-    bool is_hidden = packet->flags & AV_PKT_FLAG_DISCARD;
-    if (is_hidden && track->is_shown)
-        return false; /* behind the end that the container names */
     bool is_audio = track->codec->codec_type == AVMEDIA_TYPE_AUDIO;
     if (packet->pts == AV_NOPTS_VALUE)
         packet->pts = packet->dts;
@@ -135,8 +132,9 @@ static bool put_in_order(struct copy_track *track, AVPacket *packet)
         packet->dts = packet->pts;
     if (packet->pts == AV_NOPTS_VALUE)
         return false;
-    track->is_shown = track->is_shown || !is_hidden;
     packet->pts = av_sat_sub64(packet->pts, track->origin);
+    if (packet->flags & AV_PKT_FLAG_DISCARD && packet->pts >= 0)
+        return false; /* behind the end that the container names */
     if (packet->dts != AV_NOPTS_VALUE)
         packet->dts = av_sat_sub64(packet->dts, track->origin);
     if (is_audio)

@@ -18,7 +18,6 @@ struct copy_track {
     int64_t last_dts; /* INT64_MIN: none yet */
     int64_t packet_count;
     int64_t rescale_last;
-    bool is_shown; /* something that is not to be hidden has come */
 };
 
 struct copy_source {
@@ -37,8 +36,8 @@ void copy_source_close(struct copy_source *source);
 ES_DEFINE_AUTO(copy_source, copy_source_close);
 
 /* The next packet, in the source's order; packet->stream_index says of which track. Frames that the
- * container wants decoded but not shown come only where they stand before the first that is shown,
- * with times below zero. False in *ret_has_packet at the end. Fails only as the input's read does.
+ * container wants decoded but not shown come only where they stand before the beginning, with times
+ * below zero. False in *ret_has_packet at the end. Fails only as the input's read does.
  */
 ES_CHECK enum es_code copy_source_next(struct copy_source *source, AVPacket *packet,
                                        bool *ret_has_packet, struct es_err *reterr);

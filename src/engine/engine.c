@@ -16,7 +16,7 @@
 #include "engine/output.h"
 #include "engine/tags.h"
 
-#define ENGINE_VERSION "3" /* grows when the same spec gives other bytes */
+#define ENGINE_VERSION "2" /* grows when the same spec gives other bytes */
 
 /* Opening an encoder once fills its constant tables, which children then share. */
 static void preload_encoder(const struct part_spec *spec, enum AVSampleFormat format)
@@ -81,11 +81,10 @@ const char *engine_version(void)
     return text;
 }
 
-enum es_code picture_write_object(const struct decoder *decoder, const struct part_spec *spec,
+enum es_code picture_write_object(const AVFormatContext *format, const struct part_spec *spec,
                                   const struct engine_host *host, const char **ret_name,
                                   struct es_err *reterr)
 {
-    const AVFormatContext *format = decoder->demuxer->format;
     if (spec->picture_stream_index >= (int)format->nb_streams)
         return es_fail(reterr, ES_INVALID, "the spec is for another source");
     const AVStream *stream = format->streams[spec->picture_stream_index];
@@ -110,7 +109,8 @@ enum es_code engine_convert(const struct engine_input *input, const char *spec_t
     if (code != ES_OK)
         return code;
     if (spec.is_copied)
-        return copy_part_run(input, &spec, host, arena, ret_result, reterr);
+        return spec.copy.is_whole ? copy_mp4_run(input, &spec, host, arena, ret_result, reterr)
+                                  : copy_part_run(input, &spec, host, arena, ret_result, reterr);
     if (spec.tracks[0].kind == HLS_SUBTITLES)
         return subtitle_part_run(input, &spec, host, arena, ret_result, reterr);
     return spec.is_video ? video_part_run(input, &spec, host, arena, ret_result, reterr)

@@ -7,6 +7,7 @@
 #include "engine/demuxer.h"
 #include "engine/handles.h"
 #include "engine/join.h"
+#include "engine/mp4_file.h"
 #include "engine/output.h"
 #include "engine/reporter.h"
 #include "engine/tags.h"
@@ -24,8 +25,6 @@ struct lane {
     AVPacket *packet, *next; /* `next`: of the same part, its times as they are there */
     bool has_packet, has_next;
     bool is_part_begun, is_begun;
-    int64_t first_time,
-        end_time;             /* of the part's packets that the track takes, as they are there */
     int64_t lead;             /* taken off every time: see set_times */
     int64_t delay;            /* of the part's first frame: between decoding and showing */
     AVStream *stream;         /* of the output */
@@ -36,11 +35,8 @@ struct mp4_join {
     const struct join *join;
     struct reporter reporter;
     struct lane lanes[2];
-    AVFormatContext *muxer;
+    struct mp4_file *file;
     struct output *output;
-    int rough_joins;
-    AVPacket *picture;
-    AVStream *picture_stream;
 };
 
 static bool is_of_lane(const struct join *join, size_t index, bool is_video, struct es_err *reterr,
@@ -82,60 +78,13 @@ static enum es_code check_codec(struct lane *lane, struct es_err *reterr)
     return ES_OK;
 }
 
-/* When, in a part's own times, its frame of that number is shown. */
-static int64_t span_time(const struct part_result *result, int64_t frame)
-{
-    return frame * AAC_FRAME_SAMPLES - result->span.delay + result->shift;
-}
-
-/* Of a span of sound the track takes what lies between the joins with the spans around it. */
-static void set_bounds(struct mp4_join *mp4, struct lane *lane, const struct part_result *before)
-{
-    const struct join *join = mp4->join;
-    const struct part_result *result = lane->result;
-    lane->first_time = INT64_MIN;
-    lane->end_time = INT64_MAX;
-    if (!result->span.is_one_of_many)
-        return;
-    bool is_clean = true;
-    if (before)
-        lane->first_time =
-            span_time(result, span_join_frame(&before->span, &result->span, &is_clean));
-    for (size_t i = lane->next_part; i < join->part_count && !result->span.is_end; i++)
-        if (join->results[i].span.is_one_of_many && join->results[i].object) {
-            lane->end_time = span_time(
-                result, span_join_frame(&result->span, &join->results[i].span, &is_clean));
-            mp4->rough_joins += !is_clean;
-            break;
-        }
-}
-
-/* The next packet of the part that the track takes. */
-static enum es_code read_packet(struct lane *lane, struct es_err *reterr)
-{
-    do {
-        av_packet_unref(lane->next);
-        enum es_code code = demuxer_read(lane->demuxer, lane->next, &lane->has_next, reterr);
-        if (code != ES_OK || !lane->has_next)
-            return code;
-    } while (lane->next->pts < lane->first_time);
-    if (lane->next->pts >= lane->end_time) {
-        av_packet_unref(lane->next);
-        lane->has_next = false;
-    }
-    return ES_OK;
-}
-
 /* Goes on to the track's next part. False in *ret_is_open where there is none. */
 static enum es_code open_next_part(struct mp4_join *mp4, struct lane *lane, bool *ret_is_open,
                                    struct es_err *reterr)
 {
     const struct join *join = mp4->join;
-    const struct part_result *before = lane->result;
     close_part(mp4, lane);
     *ret_is_open = false;
-    if (before && before->span.is_end)
-        return ES_OK;
     for (; lane->next_part < join->part_count; lane->next_part++) {
         enum es_code code = ES_OK;
         if (is_of_lane(join, lane->next_part, lane->is_video, reterr, &code))
@@ -146,7 +95,6 @@ static enum es_code open_next_part(struct mp4_join *mp4, struct lane *lane, bool
     if (lane->next_part == join->part_count)
         return ES_OK;
     lane->result = &join->results[lane->next_part++];
-    set_bounds(mp4, lane, before);
     enum es_code code =
         join->source->open(join->source->context, lane->result->object, &lane->input, reterr);
     if (code != ES_OK)
@@ -195,13 +143,13 @@ static enum es_code advance(struct mp4_join *mp4, struct lane *lane, struct es_e
         bool is_open;
         enum es_code code = open_next_part(mp4, lane, &is_open, reterr);
         if (code == ES_OK && is_open)
-            code = read_packet(lane, reterr);
+            code = demuxer_read(lane->demuxer, lane->next, &lane->has_next, reterr);
         if (code != ES_OK || !is_open)
             return code;
     }
     av_packet_move_ref(lane->packet, lane->next);
     lane->has_packet = true;
-    enum es_code code = read_packet(lane, reterr);
+    enum es_code code = demuxer_read(lane->demuxer, lane->next, &lane->has_next, reterr);
     if (code == ES_OK)
         set_times(lane);
     return code;
@@ -214,72 +162,51 @@ static enum es_code add_streams(struct mp4_join *mp4, struct es_err *reterr)
         if (!lane->has_packet)
             continue;
         const AVStream *from = lane->demuxer->format->streams[0];
-        lane->stream = avformat_new_stream(mp4->muxer, NULL);
-        if (!lane->stream || avcodec_parameters_copy(lane->stream->codecpar, lane->codec) < 0)
-            abort();
-        lane->stream->time_base = from->time_base;
-        lane->stream->disposition = AV_DISPOSITION_DEFAULT;
-        lane->stream->sample_aspect_ratio = lane->codec->sample_aspect_ratio;
+        lane->stream = mp4_file_add_stream(mp4->file, lane->codec, from->time_base);
     }
-    if (mp4->muxer->nb_streams == 0)
+    if (mp4->file->muxer->nb_streams == 0)
         return es_fail_word(reterr, ES_MEDIA, "media_damaged", "no part found anything to convert");
     return ES_OK;
 }
 
+/* The cover art that one of the parts has put aside. */
 static enum es_code add_picture(struct mp4_join *mp4, struct es_err *reterr)
 {
-    enum AVCodecID codec_id = AV_CODEC_ID_NONE;
-    enum es_code code = join_read_picture(mp4->join, mp4->picture, &codec_id, reterr);
-    if (code == ES_OK && mp4->picture->size > 0)
-        mp4->picture_stream = picture_add_stream(mp4->muxer, codec_id, 0, 0);
+    const struct join *join = mp4->join;
+    const char *name = NULL;
+    for (size_t i = 0; i < join->part_count && !name; i++)
+        name = join->results[i].picture;
+    if (!name)
+        return ES_OK;
+    struct engine_input input = { 0 };
+    enum es_code code = join->source->open(join->source->context, name, &input, reterr);
+    if (code != ES_OK)
+        return code;
+    size_t got = 0;
+    es_auto(AVPacket) picture = packet_new();
+    if (input.size_bytes <= 0 || input.size_bytes > PICTURE_BYTES_MAX)
+        code = es_fail(reterr, ES_INVALID, "a cover of %lld bytes", (long long)input.size_bytes);
+    else if (av_new_packet(picture, (int)input.size_bytes) < 0)
+        abort();
+    else
+        code = input.read(input.context, 0, picture->data, (size_t)input.size_bytes, &got, reterr);
+    join->source->close(join->source->context, &input);
+    if (code == ES_OK && got == (size_t)picture->size)
+        mp4_file_add_picture(mp4->file, picture_codec_of_name(name), picture);
     return code;
-}
-
-/* The muxer's second pass, which moves the index to the front, reads what it has written. */
-static int reopen_output(AVFormatContext *muxer, AVIOContext **ret_io, const char *url, int flags,
-                         AVDictionary **options)
-{
-    (void)url, (void)options;
-    struct mp4_join *mp4 = muxer->opaque;
-    if (flags & AVIO_FLAG_WRITE)
-        return AVERROR(EPERM);
-    *ret_io = output_begin_read(mp4->output);
-    return 0;
-}
-
-static int close_reopened(AVFormatContext *muxer, AVIOContext *io)
-{
-    (void)muxer;
-    output_end_read(io);
-    return 0;
 }
 
 static enum es_code begin(struct mp4_join *mp4, struct es_err *reterr)
 {
-    if (avformat_alloc_output_context2(&mp4->muxer, NULL, "mp4", "output.mp4") < 0)
-        abort();
-    mp4->muxer->pb = mp4->output->io;
-    mp4->muxer->opaque = mp4;
-    mp4->muxer->io_open = reopen_output;
-    mp4->muxer->io_close2 = close_reopened;
-    mp4->muxer->flags |= AVFMT_FLAG_CUSTOM_IO;
+    mp4->file = mp4_file_new(mp4->output);
     enum es_code code = add_streams(mp4, reterr);
     if (code == ES_OK)
         code = add_picture(mp4, reterr);
-    if (code != ES_OK)
-        return code;
-    tags_apply(mp4->join->spec->tags, mp4->join->spec->tag_count, &mp4->muxer->metadata);
-    AVDictionary *options = NULL;
-    av_dict_set(&options, "movflags", "faststart", 0);
-    int status = avformat_write_header(mp4->muxer, &options);
-    av_dict_free(&options);
-    if (status >= 0 && mp4->picture_stream) {
-        mp4->picture->stream_index = mp4->picture_stream->index;
-        mp4->picture->pts = mp4->picture->dts = 0;
-        mp4->picture->flags |= AV_PKT_FLAG_KEY;
-        status = av_write_frame(mp4->muxer, mp4->picture);
-    }
-    return status < 0 ? output_fail(mp4->output, status, "beginning the MP4 file", reterr) : ES_OK;
+    const struct mp4_settings settings = {
+        .tags = mp4->join->spec->tags,
+        .tag_count = mp4->join->spec->tag_count,
+    };
+    return code == ES_OK ? mp4_file_begin(mp4->file, &settings, reterr) : code;
 }
 
 static struct lane *next_lane(struct mp4_join *mp4)
@@ -302,13 +229,9 @@ static enum es_code copy_packets(struct mp4_join *mp4, struct es_err *reterr)
         AVRational time_base = lane->demuxer->format->streams[0]->time_base;
         double seconds = (double)lane->packet->dts * av_q2d(time_base);
         lane->packet->stream_index = lane->stream->index;
-        lane->packet->pos = -1;
-        av_packet_rescale_ts(lane->packet, time_base, lane->stream->time_base);
-        int status = av_write_frame(mp4->muxer, lane->packet);
-        av_packet_unref(lane->packet);
-        if (status < 0)
-            return output_fail(mp4->output, status, "writing the MP4 file", reterr);
-        enum es_code code = reporter_tick(&mp4->reporter, seconds, reterr);
+        enum es_code code = mp4_file_write(mp4->file, lane->packet, time_base, reterr);
+        if (code == ES_OK)
+            code = reporter_tick(&mp4->reporter, seconds, reterr);
         if (code == ES_OK)
             code = advance(mp4, lane, reterr);
         if (code != ES_OK)
@@ -331,10 +254,9 @@ static enum es_code run(struct mp4_join *mp4, struct es_err *reterr)
         code = copy_packets(mp4, reterr);
     if (code != ES_OK)
         return code;
-    int status = av_write_trailer(mp4->muxer);
-    if (status < 0)
-        return output_fail(mp4->output, status, "completing the MP4 file", reterr);
-    return output_finish(mp4->output, reterr);
+    bool fits = true; /* no room was left that could be too small */
+    code = mp4_file_finish(mp4->file, &fits, reterr);
+    return code == ES_OK ? output_finish(mp4->output, reterr) : code;
 }
 
 enum es_code join_mp4(const struct join *join, struct engine_outcome *ret_outcome,
@@ -347,7 +269,6 @@ enum es_code join_mp4(const struct join *join, struct engine_outcome *ret_outcom
                       .timeline_seconds = join->spec->duration_seconds },
         .lanes = { { .is_video = true, .packet = packet_new(), .next = packet_new() },
                    { .is_video = false, .packet = packet_new(), .next = packet_new() } },
-        .picture = packet_new(),
     };
     enum es_code code = run(&mp4, reterr);
     if (code == ES_OK) {
@@ -357,7 +278,6 @@ enum es_code join_mp4(const struct join *join, struct engine_outcome *ret_outcom
             .output_size_bytes = mp4.output->size_bytes,
             .objects = objects,
             .object_count = 1,
-            .details = join_rough_remark(join, mp4.rough_joins),
         };
     }
     for (size_t i = 0; i < 2; i++) {
@@ -366,8 +286,8 @@ enum es_code join_mp4(const struct join *join, struct engine_outcome *ret_outcom
         av_packet_free(&mp4.lanes[i].next);
         avcodec_parameters_free(&mp4.lanes[i].codec);
     }
-    avformat_free_context(mp4.muxer);
-    av_packet_free(&mp4.picture);
+    if (mp4.file)
+        mp4_file_free(mp4.file);
     if (mp4.output)
         output_close(mp4.output);
     return code;

@@ -60,6 +60,24 @@ static int64_t seek_bytes(void *opaque, int64_t offset, int whence)
     return offset;
 }
 
+static void free_io(AVIOContext *io)
+{
+    if (io)
+        av_freep(&io->buffer);
+    avio_context_free(&io);
+}
+
+static void open_io(struct output *output)
+{
+    uint8_t *buffer = av_malloc(IO_BUFFER_BYTES);
+    if (!buffer)
+        abort();
+    output->io =
+        avio_alloc_context(buffer, IO_BUFFER_BYTES, 1, output, NULL, write_bytes, seek_bytes);
+    if (!output->io)
+        abort();
+}
+
 enum es_code output_open(const struct engine_host *host, const char *name,
                          struct output **ret_output, struct es_err *reterr)
 {
@@ -69,14 +87,18 @@ enum es_code output_open(const struct engine_host *host, const char *name,
     enum es_code code = host->open_output(host->context, name, &output->fd, reterr);
     if (code != ES_OK)
         return code;
-    uint8_t *buffer = av_malloc(IO_BUFFER_BYTES);
-    if (!buffer)
-        abort();
-    output->io =
-        avio_alloc_context(buffer, IO_BUFFER_BYTES, 1, output, NULL, write_bytes, seek_bytes);
-    if (!output->io)
-        abort();
+    open_io(output);
     *ret_output = es_take(output);
+    return ES_OK;
+}
+
+enum es_code output_restart(struct output *output, struct es_err *reterr)
+{
+    if (ftruncate(output->fd, 0) != 0)
+        return es_fail_errno(reterr, errno, "emptying '%s'", output->name);
+    free_io(output->io);
+    output->position = output->size_bytes = 0;
+    open_io(output);
     return ES_OK;
 }
 
@@ -97,13 +119,6 @@ enum es_code output_finish(struct output *output, struct es_err *reterr)
     if (output->io->error < 0 || output->write_err.code != ES_OK)
         return output_fail(output, output->io->error, "writing the output", reterr);
     return output->host->close_output(output->host->context, output->name, reterr);
-}
-
-static void free_io(AVIOContext *io)
-{
-    if (io)
-        av_freep(&io->buffer);
-    avio_context_free(&io);
 }
 
 void output_close(struct output *output)

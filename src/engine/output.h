@@ -29,6 +29,8 @@ ES_CHECK enum es_code output_open(const struct engine_host *host, const char *na
 /* Writes out what is buffered and tells the host that the object is whole. ES_IO, or what the host
  * answers. */
 ES_CHECK enum es_code output_finish(struct output *output, struct es_err *reterr);
+/* Forgets all that was written. ES_IO. */
+ES_CHECK enum es_code output_restart(struct output *output, struct es_err *reterr);
 void output_close(struct output *output);
 ES_DEFINE_AUTO(output, output_close);
 

@@ -4,10 +4,13 @@
 #include <libavutil/avstring.h>
 #include <math.h>
 
+#include "engine/copy_index.h"
 #include "engine/copy_rules.h"
 #include "engine/handles.h"
 #include "engine/planner.h"
 #include "engine/video_chain.h"
+
+#include "engine/compat.h"
 
 #define COPY_WEIGHT          0.01 /* a second of a copy beside a second of encoding */
 #define CLOSED_PROBES        5
@@ -153,14 +156,21 @@ static void decide_audio(struct planner *planner)
 enum es_code plan_copies(struct planner *planner, struct es_err *reterr)
 {
     const struct survey *survey = planner->survey;
-    if (planner->target != JOB_HLS || planner->options.copy == JOB_COPY_NEVER ||
+    if (planner->target == JOB_MP3 || planner->options.copy == JOB_COPY_NEVER ||
         !is_whole_timeline(planner) ||
         !av_match_list(survey->demuxer->format->iformat->name, copied_demuxers, ','))
         return ES_OK;
     if (survey->audio_index >= 0)
         decide_audio(planner);
-    return survey->video_index >= 0 && planner->target != JOB_MP3 ? decide_video(planner, reterr)
-                                                                  : ES_OK;
+    if (survey->video_index < 0 || planner->target == JOB_MP3)
+        return ES_OK;
+    enum es_code code = decide_video(planner, reterr);
+    /* The join of two tracks knows of no turned pictures. */
+    bool is_joined =
+        planner->target == JOB_MP4 && survey->audio_index >= 0 && !planner->is_audio_copied;
+    if (is_joined && stream_display_matrix(planner_stream(planner, survey->video_index)))
+        planner->is_video_copied = false;
+    return code;
 }
 
 static const struct hls_track *plan_track(const struct planner *planner, bool is_video)
@@ -207,6 +217,36 @@ void plan_copied_track(struct planner *planner, bool is_video)
         spec.tags = planner->tags;
         spec.tag_count = planner->tag_count;
     }
+    planner_add_part(planner, PART_CONVERT, true, spec.weight_seconds,
+                     part_spec_write(&spec, planner->arena));
+}
+
+void plan_copied_film(struct planner *planner)
+{
+    const struct survey *survey = planner->survey;
+    bool has_video = survey->video_index >= 0;
+    struct part_spec spec =
+        planner_spec(planner, has_video ? survey->video_index : survey->audio_index);
+    spec.is_video = has_video;
+    spec.tracks = plan_track(planner, has_video);
+    spec.track_count = 1;
+    spec.is_copied = true;
+    spec.is_first = true;
+    spec.index = (int)planner->part_count + 1;
+    spec.timeline_seconds = spec.weight_seconds = planner->duration_seconds;
+    spec.picture_stream_index = planner->picture_index;
+    spec.tags = planner->tags;
+    spec.tag_count = planner->tag_count;
+    spec.copy = (struct copy_spec){ .is_whole = true, .second_stream_index = -1 };
+    if (has_video && survey->audio_index >= 0) {
+        struct part_spec second = planner_spec(planner, survey->audio_index);
+        spec.copy.second_stream_index = second.stream_index;
+        spec.copy.second_time_base = second.time_base;
+        spec.copy.second_origin = second.origin;
+    }
+    spec.copy.index_bytes = copy_index_bytes(
+        survey->demuxer->format, survey->video_index, survey->audio_index,
+        planner->duration_seconds, planner->tags, planner->tag_count, planner->picture_index);
     planner_add_part(planner, PART_CONVERT, true, spec.weight_seconds,
                      part_spec_write(&spec, planner->arena));
 }

@@ -44,6 +44,8 @@ void planner_add_part(struct planner *planner, enum part_kind kind, bool is_firs
 ES_CHECK enum es_code plan_copies(struct planner *planner, struct es_err *reterr);
 /* One track, copied. */
 void plan_copied_track(struct planner *planner, bool is_video);
+/* Where all there is is copied into an MP4: in one pass, by one part. */
+void plan_copied_film(struct planner *planner);
 
 /* Lists the segments that a part for HLS is going to make in its tracks, where the stream's end is
  * known, and notes that end. To be called when all else of the spec is there. */
@@ -54,15 +56,9 @@ void plan_beside_video(struct planner *planner);
 
 /* The picture's spans in order; what goes along stands behind the first of them. */
 ES_CHECK enum es_code plan_video(struct planner *planner, struct es_err *reterr);
-/* The sound in one part. */
+/* The sound. */
 void plan_audio(struct planner *planner, bool is_beside_video);
 /* Subtitles of text, for HLS; counts what is left out. */
 void plan_subtitles(struct planner *planner);
-/* Sound without a picture: in several parts where it is long. What the input's read answers. */
-ES_CHECK enum es_code plan_audio_alone(struct planner *planner, struct es_err *reterr);
-/* Cuts the part that `whole` would be into spans and adds them. False in *ret_is_cut, and nothing
- * added, where it is too short for that. What the input's read answers. */
-ES_CHECK enum es_code plan_spans(struct planner *planner, const struct part_spec *whole,
-                                 bool *ret_is_cut, struct es_err *reterr);
 
 #endif

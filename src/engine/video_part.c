@@ -235,7 +235,8 @@ static enum es_code run(struct video_part *part, const struct engine_input *inpu
     int64_t next_time = 0;
     enum es_code code = open_part(part, input, host, reterr);
     if (code == ES_OK && part->spec->picture_stream_index >= 0)
-        code = picture_write_object(part->decoder, part->spec, host, &picture, reterr);
+        code = picture_write_object(part->decoder->demuxer->format, part->spec, host, &picture,
+                                    reterr);
     if (code == ES_OK)
         code = run_frames(part, &next_time, reterr);
     for (size_t i = 0; i < part->spec->track_count && code == ES_OK; i++) {

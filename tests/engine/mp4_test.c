@@ -4,6 +4,9 @@
 #include "../unit/test.h"
 #include "oracle.h"
 
+/* What is tested here is encoding; taking over has tests of its own. */
+static const struct job_options encode = { .copy = JOB_COPY_NEVER };
+
 static const char *output_of(const char *folder)
 {
     return scratch_path("%s/output.mp4", strrchr(folder, '/') + 1);
@@ -52,7 +55,7 @@ static void test_seams_lose_and_double_nothing(void **state)
     for (size_t i = 0; i < sizeof(films) / sizeof(*films); i++) {
         const char *source = make_film(films[i][0], films[i][1]);
         struct job_run run;
-        const char *output = output_of(convert(source, JOB_MP4, NULL, &run));
+        const char *output = output_of(convert(source, JOB_MP4, &encode, &run));
         print_message("%s: ", films[i][0]);
         assert_true(run.part_count >= 4);
         assert_null(run.outcome.details);
@@ -65,7 +68,7 @@ static void test_index_comes_first(void **state)
 {
     (void)state;
     const char *source = make_film("long-gop.mp4", "-c:v libx264 -g 250 -bf 3 -crf 18 -c:a aac");
-    const char *output = output_of(convert(source, JOB_MP4, NULL, NULL));
+    const char *output = output_of(convert(source, JOB_MP4, &encode, NULL));
     double moov = oracle_number("grep -abo moov '%s' | head -1 | cut -d: -f1", output);
     double mdat = oracle_number("grep -abo mdat '%s' | head -1 | cut -d: -f1", output);
     assert_true(moov < mdat);
@@ -75,7 +78,7 @@ static void test_the_file_says_its_length(void **state)
 {
     (void)state;
     const char *source = make_film("long-gop.mp4", "-c:v libx264 -g 250 -bf 3 -crf 18 -c:a aac");
-    const char *output = output_of(convert(source, JOB_MP4, NULL, NULL));
+    const char *output = output_of(convert(source, JOB_MP4, &encode, NULL));
     double length =
         oracle_number("ffprobe -v error -show_entries format=duration -of csv=p=0 '%s'", output);
     assert_float_equal(length, 26, 0.03);
@@ -86,7 +89,7 @@ static void test_streams_are_the_references(void **state)
     (void)state;
     const char *source = make_film("long-gop.mp4", "-c:v libx264 -g 250 -bf 3 -crf 18 -c:a aac");
     struct job_run run;
-    const char *output = output_of(convert(source, JOB_MP4, NULL, &run));
+    const char *output = output_of(convert(source, JOB_MP4, &encode, &run));
     es_auto_free char *streams =
         oracle_run("ffprobe -v error -show_entries stream=codec_name,profile,"
                    "pix_fmt,sample_rate,channels,start_time -of csv=p=0 '%s'",
@@ -105,7 +108,7 @@ static void test_variable_frame_rate_is_kept(void **state)
               "libx264 -bf 3 "
               "vfr.mkv");
     const char *source = scratch_path("vfr.mkv");
-    const char *output = output_of(convert(source, JOB_MP4, NULL, NULL));
+    const char *output = output_of(convert(source, JOB_MP4, &encode, NULL));
     const char *const files[] = { source, output };
     for (size_t i = 0; i < 2; i++)
         oracle_do(
@@ -130,9 +133,9 @@ static void test_odd_sizes_rotation_and_height(void **state)
         "ffprobe -v error -select_streams v -show_entries stream=width,height -of "
         "csv=p=0:s=x '%s'";
     es_auto_free char *odd =
-        oracle_run(size, output_of(convert(scratch_path("odd.mkv"), JOB_MP4, NULL, NULL)));
+        oracle_run(size, output_of(convert(scratch_path("odd.mkv"), JOB_MP4, &encode, NULL)));
     assert_string_equal(odd, "160x90\n");
-    const char *turned = output_of(convert(scratch_path("turned.mp4"), JOB_MP4, NULL, NULL));
+    const char *turned = output_of(convert(scratch_path("turned.mp4"), JOB_MP4, &encode, NULL));
     es_auto_free char *turned_size = oracle_run(size, turned);
     assert_string_equal(turned_size, "90x160\n");
     /* The same picture as the ffmpeg program turns it to. */
@@ -161,13 +164,16 @@ static void test_picture_and_sound_stay_together(void **state)
         /* nothing is out of the ordinary */
         "-f lavfi -i \"aevalsrc='sin(1000*2*PI*t)*lt(mod(t,5),0.1)':d=25:s=48000\" ",
     };
-    for (size_t i = 0; i < sizeof(makers) / sizeof(*makers); i++) {
+    /* The picture is copied beside sound that is not, or both are encoded. */
+    const struct job_options *const options[] = { NULL, &encode };
+    for (size_t i = 0; i < 2 * sizeof(makers) / sizeof(*makers); i++) {
         oracle_do(
             "ffmpeg -y -v error -f lavfi -i "
             "\"color=black:s=64x64:r=50:d=26,drawbox=c=white:t=fill:enable='lt(mod(t,5),0.1)'\" %s "
             "-c:v libx264 -g 100 -c:a flac -output_ts_offset 3.3 sync.mkv",
-            makers[i]);
-        const char *output = output_of(convert(scratch_path("sync.mkv"), JOB_MP4, NULL, NULL));
+            makers[i / 2]);
+        const char *output =
+            output_of(convert(scratch_path("sync.mkv"), JOB_MP4, options[i % 2], NULL));
         double flash =
             oracle_number("ffmpeg -i '%s' -vf blackdetect=d=0.5:pix_th=0.2 -an -f null - 2>&1 | "
                           "grep -o 'black_end:[0-9.]*' | sed -n 3p | cut -d: -f2",
@@ -219,8 +225,8 @@ static void test_same_bytes_whoever_does_it(void **state)
 {
     (void)state;
     const char *source = make_film("long-gop.mp4", "-c:v libx264 -g 250 -bf 3 -crf 18 -c:a aac");
-    const char *first = output_of(convert(source, JOB_MP4, NULL, NULL));
-    const char *second = output_of(convert(source, JOB_MP4, NULL, NULL));
+    const char *first = output_of(convert(source, JOB_MP4, &encode, NULL));
+    const char *second = output_of(convert(source, JOB_MP4, &encode, NULL));
     assert_true(files_are_equal(first, 0, second, 0));
 }
 
