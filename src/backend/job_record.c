@@ -2,6 +2,7 @@
 #include "backend/job_record.h"
 
 #include <assert.h>
+#include <stdio.h>
 
 static enum es_code check(const struct job *job, const struct job_change *change,
                           struct es_err *reterr)
@@ -45,6 +46,8 @@ enum es_code job_record_apply(struct job *job, const struct job_change *change,
         job->output_size_bytes = change->output_size_bytes;
     if (change->details)
         job->details = change->details;
+    if (change->content_key)
+        snprintf(job->content_key, sizeof(job->content_key), "%s", change->content_key);
     job->error_code = job->status == JOB_FAILED ? change->error_code : ES_OK;
     job->error_word = job->status == JOB_FAILED ? change->error_word : NULL;
     return ES_OK;

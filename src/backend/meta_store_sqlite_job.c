@@ -214,12 +214,13 @@ static enum es_code write_job(struct sqlite_tx *tx, const struct job *job, struc
         tx,
         "UPDATE job SET status = ?2, output_size_bytes = ?3, updated_at_ms = ?4,"
         " started_at_ms = ?5, finished_at_ms = ?6, attempts = ?7, fence = ?8, details = ?9,"
-        " error_code = ?10, error_word = ?11 WHERE id = ?1",
+        " error_code = ?10, error_word = ?11, content_key = ?12 WHERE id = ?1",
         SQL_VALUES(sql_text(job->id), sql_text(job_status_name(job->status)),
                    sql_int(job->output_size_bytes), sql_int(job->updated_at_ms),
                    sql_int(job->started_at_ms), sql_int(job->finished_at_ms),
                    sql_int(job->attempts), sql_int(job->fence), sql_text(job->details),
-                   sql_text(es_code_name(job->error_code)), sql_text(job->error_word)),
+                   sql_text(es_code_name(job->error_code)), sql_text(job->error_word),
+                   sql_text(*job->content_key ? job->content_key : NULL)),
         NULL, reterr);
 }
 

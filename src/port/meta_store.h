@@ -60,6 +60,7 @@ struct job_change {
     int64_t output_size_bytes; /* with DONE */
     int64_t at_ms; /* becomes updated_at_ms, and started_at_ms or finished_at_ms where it fits */
     const char *details;     /* NULL leaves it alone */
+    const char *content_key; /* the same */
     enum es_code error_code; /* with FAILED */
     const char *error_word;
     bool is_retry; /* FAILED or CANCELLED -> ENQUEUED: attempts + 1, the old outcome erased */

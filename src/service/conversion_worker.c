@@ -72,14 +72,31 @@ enum es_code conversion_started(struct service_context *context, const struct le
     return code;
 }
 
+/* The key of what this process's engine has made. A job that began before all bytes of its media
+ * were there has none until now; one that cannot be told is left as it was. */
+static const char *key_of_made(struct service_context *context, const char *job_id,
+                               struct es_arena *arena)
+{
+    struct meta_store *meta = context->meta;
+    struct job *job;
+    struct media *media;
+    if (meta->ops->job_get(meta, job_id, arena, &job, NULL) ||
+        meta->ops->media_get(meta, job->media_id, arena, &media, NULL))
+        return NULL;
+    reuse_set_key(context, media, job);
+    return *job->content_key ? job->content_key : NULL;
+}
+
 enum es_code conversion_done(struct service_context *context, const struct lease *lease,
                              int64_t output_size_bytes, const char *details, struct es_err *reterr)
 {
+    es_auto_arena arena = { 0 };
     struct job_change change = { .status = JOB_DONE,
                                  .fence = lease->fence,
                                  .output_size_bytes = output_size_bytes,
                                  .at_ms = es_clock_realtime_ms(),
-                                 .details = details };
+                                 .details = details,
+                                 .content_key = key_of_made(context, lease->part.job_id, &arena) };
     enum es_code code = write_final(context, lease, &change, reterr);
     if (code)
         return code;

@@ -128,13 +128,14 @@ static void a_change_sets_times_outcome_and_error(void **state)
     change = (struct job_change){ .status = JOB_PROCESSING, .at_ms = 500, .fence = 9 };
     CALL(job_change, job.id, &change);
     change = (struct job_change){
-        .status = JOB_DONE, .at_ms = 600, .fence = 9, .output_size_bytes = 42
+        .status = JOB_DONE, .at_ms = 600, .fence = 9, .output_size_bytes = 42, .content_key = "key"
     };
     CALL(job_change, job.id, &change);
     CALL(job_change, job.id, &change); /* a lost answer, asked again */
     read = get_job(f, job.id);
     assert_int_equal(read->output_size_bytes, 42);
     assert_int_equal(read->finished_at_ms, 600);
+    assert_string_equal(read->content_key, "key");
 
     struct job at_once = add_job(f, &media, 700);
     change.at_ms = 800;

@@ -208,6 +208,24 @@ static void what_is_not_whole_any_more_is_made_anew(void **state)
     assert_true(is_known(f, ask(f, media)));
 }
 
+static void a_job_has_the_key_of_the_engine_that_made_it(void **state)
+{
+    struct fixture *f = *state;
+    const struct media *media = fixture_media(f, &f->ana, "song.flac");
+    f->context->settings.engine_version = ""; /* as where its bytes are still coming */
+    ask(f, media);
+    f->context->settings.engine_version = "engine 1";
+    fixture_finish(f, "sound");
+    assert_int_equal(status_of(f, ask(f, media)).job->status, JOB_DONE);
+    f->context->settings.engine_version = "engine 2";
+    ask(f, media);
+    f->context->settings.engine_version = "engine 3"; /* before a worker has begun it */
+    fixture_finish(f, "sound");
+    assert_int_equal(status_of(f, ask(f, media)).job->status, JOB_DONE);
+    f->context->settings.engine_version = "engine 2";
+    assert_true(is_known(f, ask(f, media)));
+}
+
 static enum es_code copy_away(struct blob_store *store, const char *from, const char *to,
                               const char *const *names, size_t count, int64_t *ret_size_bytes,
                               struct es_err *reterr)
@@ -305,6 +323,7 @@ int main(void)
         TEST(a_worker_that_dies_before_it_tells_leaves_that_to_the_sweep),
         TEST(who_waited_goes_on_where_the_first_is_no_more),
         TEST(what_is_not_whole_any_more_is_made_anew),
+        TEST(a_job_has_the_key_of_the_engine_that_made_it),
         TEST(what_cannot_be_copied_is_made_anew),
         TEST(who_cancels_while_it_is_copied_gets_nothing),
         TEST(who_dies_between_copying_and_the_record_leaves_that_to_the_sweep),
