@@ -27,6 +27,8 @@ struct video_part {
     struct rendition renditions[RENDITIONS_MAX];
     struct hls_track tracks[RENDITIONS_MAX];
     struct cutter cutter;  /* of frames */
+    int64_t second;        /* in ticks */
+    AVFrame *still;        /* the last frame, where segments are made */
     int64_t last_time;     /* of the last frame; INT64_MIN: none yet */
     int64_t last_duration; /* as its source says, or the usual one */
 };
@@ -104,6 +106,50 @@ static enum es_code take_packet(void *context, size_t rendition, AVPacket *packe
     return code == ES_OK ? reporter_beat(&part->reporter, reterr) : code;
 }
 
+/* Whether the next span shows this one's last picture at its beginning until its own first comes.
+ */
+static bool can_hold(const struct video_part *part)
+{
+    return part->spec->target == JOB_HLS && !part->spec->video.is_interlaced;
+}
+
+static enum es_code push_frame(struct video_part *part, AVFrame *frame, struct es_err *reterr)
+{
+    bool is_hls = part->spec->target == JOB_HLS;
+    part->last_time = frame->pts;
+    if (is_hls) {
+        av_frame_unref(part->still);
+        if (av_frame_ref(part->still, frame) < 0)
+            abort();
+    }
+    /* One file needs no key frames but those that the encoder finds worth it. */
+    bool is_cut = is_hls && cutter_is_due(&part->cutter, frame->pts);
+    frame->pict_type = is_cut ? AV_PICTURE_TYPE_I : AV_PICTURE_TYPE_NONE;
+    return cascade_push(part->cascade, frame, reterr);
+}
+
+/* A picture that stands still is shown again where a segment begins that would have no frame else,
+ * or begin more than a second late: so segments keep to their length, and as many come as are
+ * planned. */
+static enum es_code hold_still(struct video_part *part, int64_t until, bool is_end,
+                               struct es_err *reterr)
+{
+    enum es_code code = ES_OK;
+    while (part->still->buf[0] && part->cutter.next < until && code == ES_OK) {
+        struct cutter following = part->cutter;
+        (void)cutter_is_due(&following, following.next);
+        if (!is_end && following.next > until &&
+            av_sat_sub64(until, part->cutter.next) <= part->second)
+            break;
+        es_auto(AVFrame) again = frame_new();
+        if (av_frame_ref(again, part->still) < 0)
+            abort();
+        again->pts = part->cutter.next;
+        code = push_frame(part, again, reterr);
+    }
+    return code;
+}
+
 static enum es_code take_frame(void *context, AVFrame *frame, struct es_err *reterr)
 {
     struct video_part *part = context;
@@ -111,31 +157,31 @@ static enum es_code take_frame(void *context, AVFrame *frame, struct es_err *ret
     frame->pts = av_sat_sub64(frame->pts, part->spec->origin);
     if (frame->pts <= part->last_time || frame->pts < begin_of(part) || frame->pts >= end_of(part))
         return ES_OK; /* context; or two frames at one time: the first is shown */
-    part->last_time = frame->pts;
+    enum es_code code = hold_still(part, frame->pts, false, reterr);
+    if (code == ES_OK)
+        code = push_frame(part, frame, reterr);
     if (duration > 0)
         part->last_duration = duration;
-    /* One file needs no key frames but those that the encoder finds worth it. */
-    bool is_cut = part->spec->target == JOB_HLS && cutter_is_due(&part->cutter, frame->pts);
-    frame->pict_type = is_cut ? AV_PICTURE_TYPE_I : AV_PICTURE_TYPE_NONE;
-    enum es_code code = cascade_push(part->cascade, frame, reterr);
     return code == ES_OK ? reporter_tick(&part->reporter, done_seconds(part), reterr) : code;
 }
 
-/* A frame of the source. Fields want the frames beside the span too, as context that take_frame
- * leaves out again: the last one `before` it is kept for that. */
+/* A frame of the source; the last one `before` the span is kept. Fields want it, and the first one
+ * behind, as context that take_frame leaves out again; and where the picture stands still over the
+ * span's beginning, it is what is seen there. */
 static enum es_code pass_frame(struct video_part *part, AVFrame *frame, AVFrame *before,
                                struct es_err *reterr)
 {
     bool is_woven = part->spec->video.is_interlaced;
     enum es_code code = ES_OK;
     if (frame->pts < part->spec->start) {
-        if (is_woven) {
-            av_frame_unref(before);
-            av_frame_move_ref(before, frame);
-        }
+        av_frame_unref(before);
+        av_frame_move_ref(before, frame);
         return reporter_tick(&part->reporter, 0, reterr);
     }
-    if (before->buf[0])
+    bool is_still = can_hold(part) && av_sat_sub64(frame->pts, part->spec->start) > part->second;
+    if (is_still)
+        before->pts = part->spec->start;
+    if (before->buf[0] && (is_woven || is_still))
         code = frame_filter_push(&part->filter, before, reterr);
     av_frame_unref(before);
     if (code == ES_OK && (is_woven || frame->pts < part->spec->end))
@@ -165,10 +211,14 @@ static enum es_code run_frames(struct video_part *part, int64_t *ret_next_time,
             return code;
     }
     enum es_code code = frame_filter_push(&part->filter, NULL, reterr);
-    if (code == ES_OK)
-        code = cascade_push(part->cascade, NULL, reterr);
     if (next_time <= part->last_time)
         next_time = part->last_time + part->last_duration;
+    else if (can_hold(part) && av_sat_sub64(next_time, end_of(part)) > part->second)
+        next_time = end_of(part);
+    if (code == ES_OK)
+        code = hold_still(part, next_time, true, reterr);
+    if (code == ES_OK)
+        code = cascade_push(part->cascade, NULL, reterr);
     *ret_next_time = next_time;
     return code;
 }
@@ -214,10 +264,11 @@ static enum es_code open_part(struct video_part *part, const struct engine_input
     if (spec->start != INT64_MIN)
         code = decoder_start(part->decoder, spec->start - spec->video.is_interlaced, reterr);
     frame_filter_init(&part->filter, spec, part->decoder->stream, take_frame, part);
-    int64_t second = av_rescale_q(1, (AVRational){ 1, 1 }, spec->time_base);
-    cutter_init(&part->cutter, begin_of(part), spec->video.segment_ticks, second, spec->is_first);
+    part->second = av_rescale_q(1, (AVRational){ 1, 1 }, spec->time_base);
+    cutter_init(&part->cutter, begin_of(part), spec->video.segment_ticks, part->second,
+                spec->is_first);
     if (spec->expected_end != INT64_MAX)
-        cutter_expect_end(&part->cutter, spec->expected_end - spec->origin, second);
+        cutter_expect_end(&part->cutter, spec->expected_end - spec->origin, part->second);
     part->last_duration =
         av_rescale_q_rnd(1, av_inv_q(spec->video.frame_rate), spec->time_base, AV_ROUND_UP);
     if (code == ES_OK)
@@ -263,6 +314,7 @@ enum es_code video_part_run(const struct engine_input *input, const struct part_
                       .weight_seconds = spec->weight_seconds,
                       .timeline_seconds = spec->timeline_seconds },
         .last_time = INT64_MIN,
+        .still = frame_new(),
     };
     enum es_code code = run(&part, input, host, ret_result, reterr);
     if (part.cascade)
@@ -271,6 +323,7 @@ enum es_code video_part_run(const struct engine_input *input, const struct part_
         if (part.renditions[i].segmenter)
             segmenter_close(part.renditions[i].segmenter);
     frame_filter_release(&part.filter);
+    av_frame_free(&part.still);
     if (part.decoder)
         decoder_close(part.decoder);
     return code;

@@ -72,6 +72,27 @@ static void test_streams_that_end_apart_are_planned_apart(void **state)
     check_plan(scratch_path("short-sound.mkv"), (struct job_options){ 0 }, 0.07);
 }
 
+/* Frames where something moves, and none for a long time where nothing does, over segments and
+ * spans. */
+static void test_a_picture_that_stands_still_comes_as_planned(void **state)
+{
+    (void)state;
+    oracle_do(
+        "ffmpeg -y -v error -f lavfi -i testsrc2=d=62:s=96x54:r=25 -f lavfi -i "
+        "sine=d=62:r=48000 -vf "
+        "\"select='lt(t,6)+between(t,14,15)+between(t,17.8,18)+between(t,47,50)+gt(t,60.5)'\" "
+        "-fps_mode vfr -c:v mpeg4 -g 25 -c:a flac still.mkv");
+    check_plan(scratch_path("still.mkv"), (struct job_options){ 0 }, 1.07);
+}
+
+static void test_every_size_comes_as_planned(void **state)
+{
+    (void)state;
+    oracle_do("ffmpeg -y -v error -f lavfi -i testsrc2=d=19:s=640x480:r=25 -f lavfi -i "
+              "sine=d=19:r=48000 -c:v mpeg4 -g 50 -c:a flac large.mkv");
+    check_plan(scratch_path("large.mkv"), (struct job_options){ .is_ladder_auto = true }, 0.07);
+}
+
 static void test_sound_comes_as_planned_whatever_its_end(void **state)
 {
     (void)state;
@@ -96,6 +117,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_film_comes_as_planned),
         cmocka_unit_test(test_streams_that_end_apart_are_planned_apart),
+        cmocka_unit_test(test_a_picture_that_stands_still_comes_as_planned),
+        cmocka_unit_test(test_every_size_comes_as_planned),
         cmocka_unit_test(test_sound_comes_as_planned_whatever_its_end),
         cmocka_unit_test(test_a_part_that_cannot_be_reached_alone_is_planned_too),
     };
