@@ -1,6 +1,8 @@
 /* The sound of the whole timeline, in one go, so that it has no seams: an MP3 file, AAC segments,
  * or AAC in one object for the join. Beside a video it is kept in step: what is missing becomes
  * silence, what overlaps is cut. */
+#include <math.h>
+
 #include "engine/convert.h"
 #include "engine/cutter.h"
 #include "engine/decoder.h"
@@ -18,7 +20,7 @@
 #define INIT_NAME             "audio-init.mp4"
 #define OUT_OF_STEP_DIVISOR   10 /* a tenth of a second apart is mended */
 #define SILENCE_CHUNK_SAMPLES 4096
-#define LEAP_SECONDS_MAX      60 /* behind the timeline's end: a damaged time, not a gap */
+#define LEAP_SECONDS_MAX      60 /* behind what is there and planned: a damaged time, not a gap */
 #define DEFAULT_FRAME_SAMPLES 1152
 
 struct audio_part {
@@ -238,7 +240,7 @@ static int64_t out_of_step(struct audio_part *part, const AVFrame *frame)
     if (!is_first && llabs(ahead) < rate / OUT_OF_STEP_DIVISOR)
         return 0;
     if (seconds_of(part, av_sat_sub64(frame->pts, origin)) >
-        spec->timeline_seconds + LEAP_SECONDS_MAX)
+        fmax(spec->timeline_seconds, seconds_of(part, part->received)) + LEAP_SECONDS_MAX)
         return 0;
     return ahead;
 }

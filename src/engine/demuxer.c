@@ -10,12 +10,19 @@
 #include "engine/av_error.h"
 #include "engine/timeline.h"
 
-#define IO_BUFFER_BYTES  (128 * 1024)
-#define PROBE_BYTES_MIN  4096
-#define PROBE_BYTES_MAX  (1024 * 1024)
-#define PROBE_SCORE_SURE 50
-#define ID3_HEADER_BYTES 10
-#define BROKEN_READS_MAX 64
+#define IO_BUFFER_BYTES    (128 * 1024)
+#define PROBE_BYTES_MIN    4096
+#define PROBE_BYTES_MAX    (1024 * 1024)
+#define PROBE_SCORE_SURE   50
+#define ID3_HEADER_BYTES   10
+#define BROKEN_READS_MAX   64
+#define INDEX_TOLERANCE_US INT64_C(1500000)
+
+/* Those that can be read from their beginning, as far as they have come. */
+static const char arriving_demuxers[] =
+    "aac,flac,flv,matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,mp3,mpegts,ogg,w64,wav";
+/* Those with an index before the frames, where they are not fragmented. */
+static const char indexed_demuxers[] = "mov,mp4,m4a,3gp,3g2,mj2";
 
 static int read_bytes(void *opaque, uint8_t *bytes, int size)
 {
@@ -35,15 +42,18 @@ static int read_bytes(void *opaque, uint8_t *bytes, int size)
 static int64_t seek_bytes(void *opaque, int64_t offset, int whence)
 {
     struct demuxer *demuxer = opaque;
+    bool has_end = !demuxer->input->is_arriving;
     switch (whence & ~AVSEEK_FORCE) {
     case AVSEEK_SIZE:
-        return demuxer->input->size_bytes;
+        return has_end ? demuxer->input->size_bytes : 0; /* an error would be taken for a size */
     case SEEK_SET:
         break;
     case SEEK_CUR:
         offset += demuxer->position;
         break;
     case SEEK_END:
+        if (!has_end)
+            return AVERROR(ENOSYS);
         offset += demuxer->input->size_bytes;
         break;
     default:
@@ -62,6 +72,24 @@ static int refuse_open(AVFormatContext *format, AVIOContext **io, const char *ur
     return AVERROR(EPERM);
 }
 
+/* Fewer than `size` bytes only at the end, of an arriving input too. */
+static enum es_code read_all(const struct engine_input *input, int64_t offset, void *ret_bytes,
+                             size_t size, size_t *ret_size, struct es_err *reterr)
+{
+    size_t total = 0, got = 1;
+    while (got > 0 && total < size) {
+        enum es_code code = input->read(input->context, offset + (int64_t)total,
+                                        (char *)ret_bytes + total, size - total, &got, reterr);
+        if (code != ES_OK)
+            return code;
+        total += got;
+        if (!input->is_arriving)
+            break;
+    }
+    *ret_size = total;
+    return ES_OK;
+}
+
 /* Bytes of ID3v2 tags before the content: they may be larger than anything worth probing. */
 static enum es_code tag_bytes(struct demuxer *demuxer, int64_t *ret_bytes, struct es_err *reterr)
 {
@@ -69,8 +97,7 @@ static enum es_code tag_bytes(struct demuxer *demuxer, int64_t *ret_bytes, struc
     for (;;) {
         uint8_t header[ID3_HEADER_BYTES];
         size_t got = 0;
-        enum es_code code = demuxer->input->read(demuxer->input->context, offset, header,
-                                                 sizeof(header), &got, reterr);
+        enum es_code code = read_all(demuxer->input, offset, header, sizeof(header), &got, reterr);
         if (code != ES_OK)
             return code;
         if (got < sizeof(header) || memcmp(header, "ID3", 3) != 0 ||
@@ -94,7 +121,7 @@ static enum es_code find_format(struct demuxer *demuxer, const AVInputFormat **r
     es_auto_free uint8_t *bytes = es_malloc(PROBE_BYTES_MAX + AVPROBE_PADDING_SIZE);
     for (size_t size = PROBE_BYTES_MIN; size <= PROBE_BYTES_MAX; size *= 4) {
         size_t got = 0;
-        code = demuxer->input->read(demuxer->input->context, offset, bytes, size, &got, reterr);
+        code = read_all(demuxer->input, offset, bytes, size, &got, reterr);
         if (code != ES_OK)
             return code;
         memset(bytes + got, 0, AVPROBE_PADDING_SIZE);
@@ -108,6 +135,8 @@ static enum es_code find_format(struct demuxer *demuxer, const AVInputFormat **r
             return es_fail_word(reterr, ES_MEDIA, "unsupported_format",
                                 "the content looks like '%s', which is not read here",
                                 format->name);
+        if (demuxer->input->is_arriving && !av_match_list(format->name, arriving_demuxers, ','))
+            return es_fail(reterr, ES_UNAVAILABLE, "'%s' is read once it is whole", format->name);
         demuxer->is_sure = score >= PROBE_SCORE_SURE;
         *ret_format = format;
         return ES_OK;
@@ -144,6 +173,8 @@ static enum es_code open_format(struct demuxer *demuxer, struct es_err *reterr)
     if (!format->pb)
         abort();
     AVIOContext *io = format->pb;
+    if (demuxer->input->is_arriving)
+        io->seekable = 0; /* or readers would look at the end first */
     format->io_open = refuse_open;
     format->flags |= AVFMT_FLAG_CUSTOM_IO;
 
@@ -165,11 +196,35 @@ static enum es_code open_format(struct demuxer *demuxer, struct es_err *reterr)
     return ES_OK;
 }
 
+/* Whether the header's index reaches to the end that the header claims. */
+static bool index_is_whole(const struct demuxer *demuxer)
+{
+    const AVFormatContext *format = demuxer->format;
+    if (!av_match_list(format->iformat->name, indexed_demuxers, ','))
+        return false;
+    for (unsigned i = 0; i < format->nb_streams; i++) {
+        AVStream *stream = format->streams[i];
+        enum AVMediaType type = stream->codecpar->codec_type;
+        int count = avformat_index_get_entries_count(stream);
+        if ((type != AVMEDIA_TYPE_VIDEO && type != AVMEDIA_TYPE_AUDIO) || stream_is_picture(stream))
+            continue;
+        if (count == 0 || stream->duration <= 0)
+            return false;
+        int64_t first = avformat_index_get_entry(stream, 0)->timestamp;
+        int64_t last = avformat_index_get_entry(stream, count - 1)->timestamp;
+        int64_t missing =
+            av_rescale_q(stream->duration - (last - first), stream->time_base, AV_TIME_BASE_Q);
+        if (missing > INDEX_TOLERANCE_US)
+            return false;
+    }
+    return true;
+}
+
 static enum es_code open_container(const struct engine_input *input, bool is_looked_into,
                                    struct demuxer **ret_demuxer, struct es_err *reterr)
 {
     av_log_capture();
-    if (input->size_bytes <= 0)
+    if (input->size_bytes <= 0 && !input->is_arriving)
         return es_fail_word(reterr, ES_MEDIA, "media_empty", "the source has no bytes");
     es_auto(demuxer) demuxer = es_malloc(sizeof(*demuxer));
     demuxer->input = input;
@@ -180,6 +235,10 @@ static enum es_code open_container(const struct engine_input *input, bool is_loo
         int status = avformat_find_stream_info(demuxer->format, NULL);
         if (status < 0 || demuxer->read_err.code != ES_OK)
             return fail_read(demuxer, status, "looking at the streams", reterr);
+    }
+    if (input->is_arriving && index_is_whole(demuxer)) {
+        demuxer->has_whole_index = true;
+        demuxer->format->pb->seekable = AVIO_SEEKABLE_NORMAL;
     }
     *ret_demuxer = es_take(demuxer);
     return ES_OK;

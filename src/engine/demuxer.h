@@ -19,6 +19,7 @@
 struct demuxer {
     AVFormatContext *format;
     bool is_sure;            /* the bytes could hardly be another format */
+    bool has_whole_index;    /* of an arriving input: its header says where every frame will lie */
     int64_t damaged_packets; /* that the container's reader stumbled over */
     struct timeline
         *timeline; /* of times that may leap, else NULL: to be read from the beginning */
@@ -31,7 +32,8 @@ struct demuxer {
     struct es_err read_err;         /* of the input, in the place of libav's */
 };
 
-/* `input` must outlive it. ES_MEDIA media_empty, unsupported_format, media_damaged; what the
+/* `input` must outlive it. ES_UNAVAILABLE for a format that is read once it is whole, of an input
+ * that is arriving. ES_MEDIA media_empty, unsupported_format, media_damaged; what the
  * input's read answers. */
 ES_CHECK enum es_code demuxer_open(const struct engine_input *input, struct demuxer **ret_demuxer,
                                    struct es_err *reterr);

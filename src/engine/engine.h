@@ -25,6 +25,11 @@ struct engine_input {
     /* Up to `size` bytes at `offset`; fewer only at the end. */
     enum es_code (*read)(void *context, int64_t offset, void *ret_bytes, size_t size,
                          size_t *ret_size, struct es_err *reterr);
+    /* Still on its way: the size is not known yet (0), and what is read is what has come: fewer
+     * bytes than asked for at any time, at least one, for which `read` may wait, and none at the
+     * end. Formats that cannot be read from their beginning are refused with ES_UNAVAILABLE, and
+     * the duration is what the header claims. */
+    bool is_arriving;
 };
 
 /* What the engine asks of its surroundings while it works. Any of the three may return

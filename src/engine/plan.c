@@ -43,7 +43,8 @@ static void set_trim(struct planner *planner)
     const struct survey *survey = planner->survey;
     double start = planner->options.start_seconds, end = planner->options.end_seconds;
     planner->origin_us = survey->origin_us + (int64_t)llround(start * AV_TIME_BASE);
-    planner->is_end_open = end <= 0 || end >= survey->duration_seconds;
+    bool is_end_known = !planner->input->is_arriving;
+    planner->is_end_open = end <= 0 || (is_end_known && end >= survey->duration_seconds);
     planner->duration_seconds = (planner->is_end_open ? survey->duration_seconds : end) - start;
     if (planner->duration_seconds < 0)
         planner->duration_seconds = 0;
@@ -146,7 +147,7 @@ enum es_code engine_plan(const struct engine_input *input, enum job_target targe
     int main_index = survey->audio_index >= 0 ? survey->audio_index : survey->video_index;
     tags_collect(survey->demuxer->format, main_index, arena, &planner.tags, &planner.tag_count);
     set_trim(&planner);
-    if (options->start_seconds > 0 && planner.duration_seconds <= 0)
+    if (options->start_seconds > 0 && planner.duration_seconds <= 0 && !input->is_arriving)
         return es_fail_word(reterr, ES_INVALID, "option_invalid",
                             "the trim begins at or behind the source's end");
     code = add_parts(&planner, reterr);

@@ -18,6 +18,7 @@
 #define SCAN_BYTES_MAX       (INT64_C(4) * 1024 * 1024 * 1024)
 #define LATE_SECONDS_MAX     0.1
 #define TARGET_SECONDS_SHORT 6
+#define HEAD_SECONDS         (COPY_SEGMENT_SECONDS_MAX + 1)
 
 /* Containers whose times and durations can be relied on without decoding anything. */
 static const char copied_demuxers[] = "matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,mp3";
@@ -42,9 +43,10 @@ static enum es_code try_key_frames(const struct planner *planner, AVStream *stre
     es_auto(AVPacket) packet = packet_new();
     int64_t begin = planner->survey->video_frame->pts;
     int64_t length = planner_ticks(planner->duration_seconds, stream->time_base);
+    int probes = planner->input->is_arriving ? 1 : CLOSED_PROBES;
     demuxer_select(demuxer, stream->index, -1);
     *ret_are_closed = false;
-    for (int probe = 0; probe < CLOSED_PROBES; probe++) {
+    for (int probe = 0; probe < probes; probe++) {
         bool is_there = false, has_packet = false, is_key = false;
         enum es_code code = demuxer_seek(demuxer, stream->index,
                                          begin + length * probe / CLOSED_PROBES, &is_there, reterr);
@@ -64,7 +66,7 @@ static enum es_code try_key_frames(const struct planner *planner, AVStream *stre
 }
 
 /* Where the index does not say it: the longest way between closed key frames, from the packets;
- * infinite as soon as it is too long. */
+ * infinite as soon as it is too long. What is arriving is judged by its head. */
 static enum es_code scan_key_frames(const struct planner *planner, int stream_index,
                                     double *ret_longest_seconds, struct es_err *reterr)
 {
@@ -78,15 +80,16 @@ static enum es_code scan_key_frames(const struct planner *planner, int stream_in
     demuxer_select(demuxer, stream_index, -1);
     AVStream *stream = demuxer->format->streams[stream_index];
     es_auto(AVPacket) packet = packet_new();
-    int64_t last = AV_NOPTS_VALUE;
-    double longest = 0;
-    for (bool has_packet = true; has_packet;) {
+    int64_t first = AV_NOPTS_VALUE, last = AV_NOPTS_VALUE;
+    double longest = 0, most = planner->input->is_arriving ? HEAD_SECONDS : INFINITY, seen = 0;
+    for (bool has_packet = true; has_packet && seen < most;) {
         code = demuxer_read(demuxer, packet, &has_packet, reterr);
         if (code != ES_OK)
             return code;
         if (has_packet && packet->pts != AV_NOPTS_VALUE) {
             if (last == AV_NOPTS_VALUE)
-                last = packet->pts;
+                first = last = packet->pts;
+            seen = (double)(packet->pts - first) * av_q2d(stream->time_base);
             longest = fmax(longest, (double)(packet->pts - last) * av_q2d(stream->time_base));
             if (packet->flags & AV_PKT_FLAG_KEY && copy_is_closed(stream->codecpar, packet))
                 last = packet->pts;
@@ -107,7 +110,8 @@ static enum es_code check_cuts(struct planner *planner, AVStream *stream, bool *
                   planner_ticks(planner->duration_seconds, stream->time_base);
     double longest = INFINITY;
     enum es_code code = ES_OK;
-    switch (copy_cuts_of_index(stream, end, &longest)) {
+    bool has_index = !planner->input->is_arriving || planner->survey->can_seek;
+    switch (has_index ? copy_cuts_of_index(stream, end, &longest) : COPY_CUTS_UNKNOWN) {
     case COPY_CUTS_OFTEN:
         code = try_key_frames(planner, stream, ret_can_cut, reterr);
         break;

@@ -16,6 +16,7 @@
 #define KEY_FRAME_REACH_SECONDS  3.0
 #define SEGMENT_SECONDS_LONGEST  5.5
 #define SEGMENT_SECONDS_SHORTEST 2.0
+#define SEGMENT_SECONDS_UNKNOWN  5.0 /* where it is not known how long the span is */
 #define DEFAULT_CRF              23
 #define RATE_UNKNOWN_FPS         25
 
@@ -156,7 +157,7 @@ static int64_t near_key_frame(const struct planner *planner, int64_t target, int
 static int64_t segment_ticks(double span_seconds, AVRational time_base)
 {
     double count = ceil(span_seconds / SEGMENT_SECONDS_LONGEST);
-    double seconds = span_seconds / fmax(count, 1);
+    double seconds = count > 0 ? span_seconds / count : SEGMENT_SECONDS_UNKNOWN;
     seconds = fmin(fmax(seconds, SEGMENT_SECONDS_SHORTEST), SEGMENT_SECONDS_LONGEST);
     int64_t ticks = av_rescale_q_rnd((int64_t)(seconds * AV_TIME_BASE), AV_TIME_BASE_Q, time_base,
                                      AV_ROUND_UP) +

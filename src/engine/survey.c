@@ -189,6 +189,19 @@ static enum es_code read_to_end(struct survey *survey, int64_t packets_max, stru
     return ES_OK;
 }
 
+/* The end of what is still on its way cannot be looked at. */
+static void believe_duration(struct survey *survey)
+{
+    const AVFormatContext *format = survey->demuxer->format;
+    int64_t start_us = format->start_time != AV_NOPTS_VALUE ? format->start_time : 0;
+    if (format->duration > 0 && format->duration_estimation_method != AVFMT_DURATION_FROM_BITRATE)
+        survey->duration_seconds =
+            (double)(start_us + format->duration - survey->origin_us) / AV_TIME_BASE;
+    if (survey->duration_seconds < 0)
+        survey->duration_seconds = 0;
+    survey->claimed_seconds = survey->duration_seconds;
+}
+
 static enum es_code find_duration(const struct engine_input *input, struct survey *survey,
                                   struct es_err *reterr)
 {
@@ -255,8 +268,13 @@ enum es_code survey_make(const struct engine_input *input, struct survey **ret_s
                             survey->demuxer->is_sure ? "media_damaged" : "unsupported_format",
                             "no stream of the source can be decoded");
     find_origin(survey);
-    survey->can_seek = av_match_list(survey->demuxer->format->iformat->name, exact_demuxers, ',');
-    code = find_duration(input, survey, reterr);
+    survey->can_seek = input->is_arriving ? survey->demuxer->has_whole_index
+                                          : av_match_list(survey->demuxer->format->iformat->name,
+                                                          exact_demuxers, ',');
+    if (input->is_arriving)
+        believe_duration(survey);
+    else
+        code = find_duration(input, survey, reterr);
     if (code == ES_OK)
         *ret_survey = es_take(survey);
     return code;

@@ -12,9 +12,10 @@ struct survey {
     AVFrame *video_frame, *audio_frame; /* the first of each */
     bool is_interlaced;                 /* by the first frames of the video, not by its header */
     int64_t origin_us;                  /* the earliest first frame: the timeline's zero */
-    double duration_seconds;            /* from there, by the packets' times; 0 unknown */
-    double claimed_seconds;             /* what the header says, or the same as above */
-    int64_t *ends_us;                   /* survey_stream_end, of the first streams */
+    double duration_seconds; /* from there, by the packets' times; of an arriving source what its
+                              * header claims; 0 unknown */
+    double claimed_seconds;  /* what the header says, or the same as above */
+    int64_t *ends_us;        /* survey_stream_end, of the first streams */
     int end_count;
     bool can_seek; /* times after a seek are those of a reading from the start */
 };

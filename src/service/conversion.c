@@ -23,17 +23,18 @@ enum es_code conversion_erase(struct service_context *context, const struct job 
     return context->blobs->ops->remove_all(context->blobs, prefix, reterr);
 }
 
-static enum es_code check_unfinished(struct service_context *context, const char *user_id,
-                                     struct es_arena *arena, struct es_err *reterr)
+enum es_code conversion_check_room(struct service_context *context, const char *user_id,
+                                   size_t wanted, struct es_err *reterr)
 {
+    es_auto_arena arena = { 0 };
     size_t most = (size_t)context->settings.unfinished_jobs_max;
     struct job_query query = { .user_id = user_id, .is_unfinished = true, .limit = most };
     struct job *jobs;
     size_t count;
     const char *next_cursor;
-    enum es_code code = context->meta->ops->job_list(context->meta, &query, arena, &jobs, &count,
+    enum es_code code = context->meta->ops->job_list(context->meta, &query, &arena, &jobs, &count,
                                                      &next_cursor, reterr);
-    if (code == ES_OK && count >= most)
+    if (code == ES_OK && count + wanted > most)
         return es_fail_word(reterr, ES_LIMIT, "too_many_jobs", "%zu jobs are unfinished", count);
     return code;
 }
@@ -68,7 +69,7 @@ enum es_code conversion_convert(struct service_context *context, const struct ca
         job->options = *options;
     code = job_options_check(&job->options, target, reterr);
     if (code == ES_OK)
-        code = check_unfinished(context, caller->user_id, arena, reterr);
+        code = conversion_check_room(context, caller->user_id, 1, reterr);
     if (code)
         return code;
     es_id_v4(job->id);
@@ -189,7 +190,7 @@ enum es_code conversion_retry(struct service_context *context, const struct call
     if (job->status != JOB_FAILED && job->status != JOB_CANCELLED)
         return es_fail_word(reterr, ES_CONFLICT, "job_state", "job %s is %s", job_id,
                             job_status_name(job->status));
-    code = check_unfinished(context, caller->user_id, arena, reterr);
+    code = conversion_check_room(context, caller->user_id, 1, reterr);
     if (code ==
         ES_OK) /* before the record, so that nothing of the last run can pass for this one's */
         code = conversion_erase(context, job, reterr);

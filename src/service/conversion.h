@@ -105,6 +105,10 @@ ES_CHECK enum es_code conversion_progressed(struct service_context *context,
 
 /* ---- private to src/service ---- */
 
+/* Whether the user may ask for `wanted` conversions more: ES_LIMIT too_many_jobs. */
+ES_CHECK enum es_code conversion_check_room(struct service_context *context, const char *user_id,
+                                            size_t wanted, struct es_err *reterr);
+
 /* Ends the job in the queue and removes its outputs. */
 ES_CHECK enum es_code conversion_erase(struct service_context *context, const struct job *job,
                                        struct es_err *reterr);

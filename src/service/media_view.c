@@ -59,6 +59,25 @@ static enum es_code read_owner(struct service_context *context, struct es_arena 
     return code;
 }
 
+/* Of what is being uploaded, how much has come. */
+static enum es_code read_received(struct service_context *context, const struct media *media,
+                                  struct es_arena *arena, struct media_view *view,
+                                  struct es_err *reterr)
+{
+    es_auto(blob_reader) reader = NULL;
+    struct blob_store *blobs = context->blobs;
+    enum es_code code = blobs->ops->open_growing(blobs, media->source_object, &reader, reterr);
+    if (code == ES_NOT_FOUND) /* it has just been given up */
+        return ES_OK;
+    if (code)
+        return code;
+    struct media *received = es_new(arena, struct media);
+    *received = *media;
+    received->original_size_bytes = reader->info.size_bytes;
+    view->media = received;
+    return ES_OK;
+}
+
 enum es_code media_view_make(struct service_context *context, const struct media *media,
                              const char *viewer_id, struct es_arena *arena,
                              struct media_view *ret_view, struct es_err *reterr)
@@ -72,6 +91,10 @@ enum es_code media_view_make(struct service_context *context, const struct media
     if (code)
         return code;
     view.shares = shares;
+    if (media->status == MEDIA_UPLOADING)
+        code = read_received(context, media, arena, &view, reterr);
+    if (code)
+        return code;
     if (!is_owner) {
         code = read_owner(context, arena, &view, reterr);
         if (code)

@@ -26,10 +26,11 @@ static enum es_code probe(struct media_prober *base, struct blob_reader *reader,
                           struct media_facts *ret_facts, struct es_err *reterr)
 {
     struct prober *prober = (struct prober *)base;
-    if (reader->info.size_bytes == 0)
+    if (reader->info.size_bytes == 0 && !reader->is_growing)
         return es_fail_word(reterr, ES_MEDIA, "media_empty", "no bytes");
     struct task task = { .kind = TASK_PROBE,
-                         .input_size_bytes = reader->info.size_bytes,
+                         .input_size_bytes = reader->is_growing ? 0 : reader->info.size_bytes,
+                         .is_input_arriving = reader->is_growing,
                          .filename_hint = filename_hint };
     struct task_place place = { .source = reader };
     const char *text;

@@ -15,6 +15,11 @@
 #define EXTEND_INTERVAL_MS 700
 #define PLAN_STALL_MS      180000 /* a plan tells no progress: this is all its time */
 #define LIST_PAGE          200
+/* A source that will be whole in a moment is planned as one that is. */
+#define ARRIVAL_GRACE_MS   1000
+#define ARRIVAL_POLL_MS    20
+/* How soon a part is tried again that had to go because too many wait for their sources. */
+#define CROWDED_DELAY_MS   2000
 
 struct slot {
     struct slot_shared *shared;
@@ -25,6 +30,8 @@ struct slot {
     int64_t started_at_ms;  /* monotonic */
     int64_t extended_at_ms; /* monotonic; the last heartbeat that the queue took */
     int64_t told_at_ms;     /* monotonic; the last event */
+    bool has_lent;          /* its place, while it waits for its source */
+    bool is_crowded_out;    /* too many wait already */
     bool was_published;     /* the queue has what this part has published so far */
     bool is_playable;       /* told to the queue */
 };
@@ -100,6 +107,20 @@ static enum es_code tick(void *context, const struct task_progress *progress,
     return code;
 }
 
+static enum es_code waits(void *context, bool is_waiting, struct es_err *reterr)
+{
+    struct slot *slot = context;
+    if (!is_waiting) {
+        slot->has_lent = false;
+        places_take_back(slot->shared->places);
+        return ES_OK;
+    }
+    slot->has_lent = places_lend(slot->shared->places);
+    slot->is_crowded_out = !slot->has_lent;
+    return slot->has_lent ? ES_OK
+                          : es_fail(reterr, ES_CANCELLED, "too many parts wait for their sources");
+}
+
 static enum es_code run_task(struct slot *slot, const struct task *task, struct blob_reader *source,
                              const char **ret_result, bool *ret_is_crash, struct es_err *reterr)
 {
@@ -112,9 +133,12 @@ static enum es_code run_task(struct slot *slot, const struct task *task, struct 
     struct task_limits limits = slot->shared->limits;
     if (part->kind == PART_PLAN)
         limits.stall_ms = PLAN_STALL_MS;
-    struct task_watch watch = { .context = slot, .tick = tick };
-    return task_run(slot->shared->sandbox, task, &limits, &place, &watch, slot->arena, ret_result,
-                    ret_is_crash, reterr);
+    struct task_watch watch = { .context = slot, .tick = tick, .waits = waits };
+    enum es_code code = task_run(slot->shared->sandbox, task, &limits, &place, &watch, slot->arena,
+                                 ret_result, ret_is_crash, reterr);
+    if (slot->has_lent) /* it ended while it waited */
+        (void)!waits(slot, false, NULL);
+    return code;
 }
 
 static enum es_code open_source(struct slot *slot, struct blob_reader **ret_reader,
@@ -125,12 +149,41 @@ static enum es_code open_source(struct slot *slot, struct blob_reader **ret_read
         slot->context->meta, slot->lease->media_id, slot->arena, &media, reterr);
     if (code)
         return code;
-    code = slot->context->blobs->ops->open(slot->context->blobs, media->source_object, ret_reader,
-                                           reterr);
+    struct blob_store *blobs = slot->context->blobs;
+    code = blobs->ops->open_growing(blobs, media->source_object, ret_reader, reterr);
     if (code == ES_NOT_FOUND)
         return es_fail_word(reterr, ES_MEDIA, "source_missing", "'%s' is gone",
                             media->source_object);
     return code;
+}
+
+/* Opens the source for a plan. */
+static enum es_code open_for_plan(struct slot *slot, struct blob_reader **ret_reader,
+                                  struct es_err *reterr)
+{
+    es_auto(blob_reader) source = NULL;
+    enum es_code code = open_source(slot, &source, reterr);
+    bool has_grown = !code && source->is_growing;
+    int64_t until_ms = es_clock_monotonic_ms() + ARRIVAL_GRACE_MS;
+    while (!code && source->is_growing && es_clock_monotonic_ms() < until_ms) {
+        es_sleep_ms(ARRIVAL_POLL_MS);
+        code = source->ops->look(source, reterr);
+    }
+    if (!code && has_grown && !source->is_growing) { /* a whole one has a descriptor */
+        blob_reader_close(es_take(source));
+        code = open_source(slot, &source, reterr);
+    }
+    if (!code)
+        *ret_reader = es_take(source);
+    return code;
+}
+
+/* The task over a source, whole or not. */
+static struct task task_over(enum task_kind kind, const struct blob_reader *source)
+{
+    return (struct task){ .kind = kind,
+                          .input_size_bytes = source->is_growing ? 0 : source->info.size_bytes,
+                          .is_input_arriving = source->is_growing };
 }
 
 static enum es_code do_plan(struct slot *slot, bool *ret_is_crash, struct es_err *reterr)
@@ -141,13 +194,12 @@ static enum es_code do_plan(struct slot *slot, bool *ret_is_crash, struct es_err
     if (code)
         return code;
     es_auto(blob_reader) source = NULL;
-    code = open_source(slot, &source, reterr);
+    code = open_for_plan(slot, &source, reterr);
     if (code)
         return code;
-    struct task task = { .kind = TASK_PLAN,
-                         .input_size_bytes = source->info.size_bytes,
-                         .target = job->target,
-                         .options = job->options };
+    struct task task = task_over(TASK_PLAN, source);
+    task.target = job->target;
+    task.options = job->options;
     const char *text;
     code = run_task(slot, &task, source, &text, ret_is_crash, reterr);
     if (code)
@@ -166,9 +218,8 @@ static enum es_code do_convert(struct slot *slot, bool *ret_is_crash, struct es_
     enum es_code code = open_source(slot, &source, reterr);
     if (code)
         return code;
-    struct task task = { .kind = TASK_CONVERT,
-                         .input_size_bytes = source->info.size_bytes,
-                         .spec = slot->lease->part.spec };
+    struct task task = task_over(TASK_CONVERT, source);
+    task.spec = slot->lease->part.spec;
     const char *result;
     code = run_task(slot, &task, source, &result, ret_is_crash, reterr);
     if (code)
@@ -324,6 +375,13 @@ static void settle_failure(struct slot *slot, enum es_code code, bool is_crash,
     if (atomic_load(&slot->shared->must_hand_back) && code == ES_CANCELLED) {
         log_part(slot, ES_LOG_INFO, "part handed back", ES_OK, why);
         log_settled(slot, slot->queue->ops->release(slot->queue, slot->lease, 0, &err), &err);
+        return;
+    }
+    if (slot->is_crowded_out && code == ES_CANCELLED) {
+        log_part(slot, ES_LOG_INFO, "part handed back", ES_OK, why);
+        log_settled(slot,
+                    slot->queue->ops->release(slot->queue, slot->lease, CROWDED_DELAY_MS, &err),
+                    &err);
         return;
     }
     if (code == ES_CANCELLED || code == ES_NOT_FOUND) { /* the user's will, or the media is gone */

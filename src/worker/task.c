@@ -18,6 +18,7 @@ void task_write(const struct task *task, struct es_buf *buf)
     json_auto object = json_object();
     json_put_text(object, "kind", NAME_OF(kind_names, task->kind));
     json_put(object, "size", json_integer(task->input_size_bytes));
+    json_put(object, "is_arriving", json_boolean(task->is_input_arriving));
     if (task->filename_hint)
         json_put_text(object, "filename", task->filename_hint);
     if (task->target)
@@ -50,6 +51,7 @@ enum es_code task_read(const char *text, size_t size, struct es_arena *arena, st
     struct task task = {
         .kind = (enum task_kind)VALUE_OF(kind_names, json_member_string(object, "kind", "")),
         .input_size_bytes = json_member_integer(object, "size", 0),
+        .is_input_arriving = json_member_bool(object, "is_arriving", false),
         .filename_hint = es_strdup(arena, json_member_string(object, "filename", NULL)),
         .target = job_target_from_name(json_member_string(object, "target", "")),
         .spec = es_strdup(arena, json_member_string(object, "spec", NULL)),

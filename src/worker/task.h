@@ -4,6 +4,7 @@
 #ifndef TASK_H
 #define TASK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,6 +24,7 @@ enum task_kind { TASK_UNSET = 0, TASK_PROBE, TASK_PLAN, TASK_CONVERT, TASK_JOIN,
 struct task {
     enum task_kind kind;
     int64_t input_size_bytes;   /* of the source; a join has none: 0 */
+    bool is_input_arriving;     /* its size is not known, its end is still to come */
     const char *filename_hint;  /* PROBE; may be NULL */
     enum job_target target;     /* PLAN */
     struct job_options options; /* PLAN */

@@ -31,6 +31,7 @@ struct child_input {
     struct child *child;
     int fd; /* -1: ask the parent */
     uint32_t number;
+    bool is_arriving; /* what one answer brings is all that there is */
 };
 
 /* Sends a question and waits for its answer, whose bytes stay valid until the next one. */
@@ -77,7 +78,7 @@ static enum es_code read_input(void *context, int64_t offset, void *ret_bytes, s
             return es_fail(reterr, ES_IO, "the parent answered too much");
         memcpy((char *)ret_bytes + total, message.bytes + sizeof(answer), got);
         total += got;
-        if (got < wanted)
+        if (got < wanted || input->is_arriving)
             break;
     }
     *ret_size = total;
@@ -172,9 +173,12 @@ static enum es_code report_progress(void *context, double seconds_done, const ch
 static enum es_code run(struct child *child, const struct task *task, int input_fd,
                         struct es_buf *ret_text, struct es_err *reterr)
 {
-    struct child_input source = { .child = child, .fd = input_fd };
+    struct child_input source = { .child = child,
+                                  .fd = input_fd,
+                                  .is_arriving = task->is_input_arriving };
     struct engine_input input = { .context = &source,
                                   .size_bytes = task->input_size_bytes,
+                                  .is_arriving = task->is_input_arriving,
                                   .read = read_input };
     struct engine_host host = { .context = child,
                                 .open_output = open_output,

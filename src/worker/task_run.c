@@ -16,6 +16,7 @@
 
 #define SOURCES_OPEN_MAX 64
 #define OUTPUTS_OPEN_MAX 8
+#define AWAIT_POLL_MS    10 /* how soon bytes that arrive are noticed */
 
 struct output {
     char name[TASK_NAME_BYTES_MAX];
@@ -36,6 +37,10 @@ struct run {
     struct task_progress progress;
     char *result_so_far; /* heap; NULL: none yet */
     int64_t progressed_at_ms;
+    struct task_read awaited; /* a question that has no answer yet */
+    bool is_awaited, is_wait_told;
+    int64_t awaited_since_ms;
+    int64_t wait_ms;
     bool is_finished; /* RESULT or FAILURE came */
     const char *result;
 };
@@ -74,6 +79,47 @@ static const char *key_of(struct run *run, const char *name)
     return es_printf(run->arena, "%s/%s", run->place->prefix, name);
 }
 
+static enum es_code tell_wait(struct run *run, bool is_waiting, struct es_err *reterr)
+{
+    if (run->is_wait_told == is_waiting || !run->watch || !run->watch->waits)
+        return ES_OK;
+    run->is_wait_told = is_waiting;
+    return run->watch->waits(run->watch->context, is_waiting, reterr);
+}
+
+/* The awaited bytes of the growing source have not come. That is no fault of the child's. */
+static enum es_code wait_on(struct run *run, struct es_err *reterr)
+{
+    int64_t now_ms = es_clock_monotonic_ms();
+    int64_t waited_ms = now_ms - run->awaited_since_ms;
+    run->progressed_at_ms = now_ms;
+    if (waited_ms >= run->wait_ms)
+        return es_fail(reterr, ES_UNAVAILABLE, "the bytes at %lld have not arrived",
+                       (long long)run->awaited.offset);
+    return waited_ms < TASK_WAIT_TOLD_MS ? ES_OK : tell_wait(run, true, reterr);
+}
+
+/* Answers the awaited question where there is something to answer. */
+static enum es_code serve_awaited(struct run *run, struct es_err *reterr)
+{
+    struct blob_reader *source = run->sources[0];
+    size_t size = run->awaited.size, got = 0;
+    es_auto_free void *bytes = es_malloc(size);
+    enum es_code code = source->ops->read(source, run->awaited.offset, bytes, size, &got, reterr);
+    if (code == ES_OK && got == 0) { /* looked at, then read: the end is the end only then */
+        code = source->ops->look(source, reterr);
+        if (code == ES_OK)
+            code = source->ops->read(source, run->awaited.offset, bytes, size, &got, reterr);
+    }
+    if (code)
+        return code;
+    if (got == 0 && source->is_growing)
+        return wait_on(run, reterr);
+    run->is_awaited = false;
+    code = tell_wait(run, false, reterr);
+    return code ? code : answer(run, ES_OK, 0, (int64_t)got, bytes, got, -1, reterr);
+}
+
 static enum es_code serve_read(struct run *run, const struct es_buf *text, struct es_err *reterr)
 {
     struct task_read question;
@@ -84,6 +130,12 @@ static enum es_code serve_read(struct run *run, const struct es_buf *text, struc
         question.input < SOURCES_OPEN_MAX ? run->sources[question.input] : NULL;
     if (!reader || question.size > TASK_READ_BYTES_MAX || question.offset < 0)
         return disbelieve(reterr, "a question about no source");
+    if (reader->is_growing) {
+        run->awaited = question;
+        run->is_awaited = true;
+        run->awaited_since_ms = es_clock_monotonic_ms();
+        return serve_awaited(run, reterr);
+    }
     es_auto_free void *bytes = es_malloc(question.size);
     size_t got = 0;
     enum es_code code =
@@ -331,7 +383,8 @@ static enum es_code converse(struct run *run, const struct task *task, int64_t s
     es_auto_buf text = { 0 };
     while (!code && !run->is_finished) {
         enum task_message type;
-        code = task_receive(run->channel, TASK_TICK_MS, &text, &type, reterr);
+        code = task_receive(run->channel, run->is_awaited ? AWAIT_POLL_MS : TASK_TICK_MS, &text,
+                            &type, reterr);
         if (code == ES_CANCELLED)
             return explain_death(run, ret_is_crash, reterr);
         bool has_message = code == ES_OK;
@@ -339,7 +392,7 @@ static enum es_code converse(struct run *run, const struct task *task, int64_t s
             code = serve(run, type, &text, reterr);
             es_buf_clear(&text);
         } else if (code == ES_UNAVAILABLE) {
-            code = ES_OK;
+            code = run->is_awaited ? serve_awaited(run, reterr) : ES_OK;
         }
         if (!code && !run->is_finished)
             code = check_stall(run, stall_ms, ret_is_crash, reterr);
@@ -380,6 +433,7 @@ enum es_code task_run(struct sandbox *sandbox, const struct task *task,
                        .child = child,
                        .channel = child_channel(child),
                        .sources = { place->source },
+                       .wait_ms = limits->wait_ms,
                        .progressed_at_ms = es_clock_monotonic_ms() };
     for (size_t i = 0; i < OUTPUTS_OPEN_MAX; i++)
         run.outputs[i].spool_fd = -1;

@@ -1,4 +1,5 @@
-/* The threads of a worker and their end. */
+/* The threads of a worker and their end. There are more than slots: parts that wait for a source
+ * that is still arriving lend their places to others. */
 #include "worker/worker.h"
 
 #include <pthread.h>
@@ -10,6 +11,7 @@
 #include "service/conversion.h"
 #include "service/library.h"
 #include "service/system_stats.h"
+#include "service/uploads.h"
 #include "worker/slot.h"
 
 #define WAIT_MS              1000
@@ -43,14 +45,22 @@ struct task_limits task_limits_default(void)
                      .fd_count = 64,
                      .niceness = 5 },
         .stall_ms = 60000,
+        .wait_ms = 15 * 60000,
     };
+}
+
+/* How many parts may wait for their sources beside those that run: the sound and the picture of one
+ * film at least. */
+static size_t lent_max(size_t slots)
+{
+    return slots > 2 ? slots : 2;
 }
 
 static void *slot_main(void *argument)
 {
     struct worker *worker = argument;
     struct job_queue *queue = worker->shared.context->queue;
-    while (!atomic_load(&worker->is_stopping)) {
+    while (places_take(worker->shared.places)) {
         es_auto_arena arena = { 0 };
         struct lease *lease = NULL;
         const char *dead_job_id = NULL;
@@ -61,14 +71,14 @@ static void *slot_main(void *argument)
             es_log(ES_LOG_ERROR, "no lease", es_log_str("worker_id", worker->id),
                    es_log_str("code", es_code_name(code)), es_log_str("reason", err.detail));
             es_sleep_ms(PAUSE_AFTER_ERROR_MS); /* `wait` would return at once while a part is due */
-            continue;
         }
         if (dead_job_id)
             slot_report_dead(&worker->shared, dead_job_id);
         if (lease)
             slot_run(&worker->shared, lease, &arena);
-        else if (!dead_job_id)
+        else if (!code && !dead_job_id)
             queue->ops->wait(queue, WAIT_MS);
+        places_give(worker->shared.places);
     }
     return NULL;
 }
@@ -99,12 +109,15 @@ static void beat(struct worker *worker)
 static void sweep(struct worker *worker)
 {
     struct es_err err = { 0 };
-    size_t changed = 0;
-    enum es_code code = conversion_sweep(worker->shared.context, &changed, &err);
+    size_t changed = 0, removed = 0;
+    enum es_code code = uploads_sweep(worker->shared.context, &removed, &err);
+    if (!code)
+        code = conversion_sweep(worker->shared.context, &changed, &err);
     if (code)
         es_log(ES_LOG_WARNING, "no sweep", es_log_str("reason", err.detail));
-    else if (changed > 0)
-        es_log(ES_LOG_INFO, "sweep", es_log_int("jobs_put_right", (int64_t)changed));
+    else if (changed > 0 || removed > 0)
+        es_log(ES_LOG_INFO, "sweep", es_log_int("jobs_put_right", (int64_t)changed),
+               es_log_int("uploads_removed", (int64_t)removed));
 }
 
 static void sweep_orphans(struct worker *worker)
@@ -194,7 +207,7 @@ static enum es_code start_threads(struct worker *worker, struct es_err *reterr)
     worker->has_keeper = !error;
     if (worker->has_keeper)
         pthread_setname_np(worker->keeper_thread, "worker-keeper");
-    for (size_t i = 0; i < worker->slots && !error; i++) {
+    for (size_t i = 0; i < worker->slots + lent_max(worker->slots) && !error; i++) {
         error = pthread_create(&worker->slot_threads[i], NULL, slot_main, worker);
         if (error)
             break;
@@ -213,13 +226,16 @@ enum es_code worker_open(const struct worker_settings *settings, struct service_
     struct worker *worker = es_malloc(sizeof(*worker));
     worker->id = es_strdup_heap(settings->id);
     worker->slots = settings->slots;
-    worker->slot_threads = es_malloc(settings->slots * sizeof(pthread_t));
+    size_t thread_count = settings->slots + lent_max(settings->slots);
+    worker->slot_threads = es_malloc(thread_count * sizeof(pthread_t));
     worker->started_at_ms = es_clock_realtime_ms();
-    worker->shared = (struct slot_shared){ .worker_id = worker->id,
-                                           .lease_ms = settings->lease_ms,
-                                           .limits = settings->limits,
-                                           .context = context,
-                                           .sandbox = sandbox };
+    worker->shared =
+        (struct slot_shared){ .worker_id = worker->id,
+                              .lease_ms = settings->lease_ms,
+                              .limits = settings->limits,
+                              .context = context,
+                              .sandbox = sandbox,
+                              .places = places_open(settings->slots, lent_max(settings->slots)) };
     pthread_mutex_init(&worker->mutex, NULL);
     pthread_cond_init(&worker->stopping, NULL);
     define_metrics(&worker->shared, context->metrics);
@@ -242,6 +258,7 @@ void worker_stop(struct worker *worker, int64_t drain_ms)
     atomic_store(&worker->is_stopping, true);
     pthread_cond_broadcast(&worker->stopping);
     pthread_mutex_unlock(&worker->mutex);
+    places_end(worker->shared.places);
     queue->ops->wake(queue);
     int64_t until_ms = es_clock_monotonic_ms() + drain_ms;
     while (atomic_load(&worker->shared.busy) > 0 && es_clock_monotonic_ms() < until_ms)
@@ -260,6 +277,7 @@ void worker_stop(struct worker *worker, int64_t drain_ms)
 void worker_close(struct worker *worker)
 {
     worker_stop(worker, 0);
+    places_close(worker->shared.places);
     pthread_cond_destroy(&worker->stopping);
     pthread_mutex_destroy(&worker->mutex);
     free(worker->slot_threads);

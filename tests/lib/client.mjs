@@ -101,14 +101,17 @@ async function describe(response) {
 }
 
 /* POST /media/upload of `chunks` (an async iterable of `size_bytes` in all), streamed: nothing but
- * one chunk is in memory. Returns { status, body }. */
-export async function uploadStreamed(client, name, size_bytes, chunks) {
+ * one chunk is in memory. Returns { status, body }. `convert` asks for conversions meanwhile, `signal`
+ * breaks off. */
+export async function uploadStreamed(client, name, size_bytes, chunks, { convert = [], signal } = {}) {
   const boundary = 'espotifai-test-boundary';
   const head = Buffer.from(`--${boundary}\r\nContent-Disposition: form-data; name="file"; filename="${name}"\r\n`
     + 'Content-Type: application/octet-stream\r\n\r\n');
   const tail = Buffer.from(`\r\n--${boundary}--\r\n`);
-  const request = http.request(new URL('/media/upload', client.url), {
+  const query = new URLSearchParams(convert.map((target) => ['convert', target]));
+  const request = http.request(new URL(`/media/upload?${query}`, client.url), {
     method: 'POST',
+    signal,
     headers: {
       authorization: `Bearer ${client.token}`,
       'content-type': `multipart/form-data; boundary=${boundary}`,
@@ -131,9 +134,16 @@ export async function uploadStreamed(client, name, size_bytes, chunks) {
   const write = (chunk) => new Promise((resolve, reject) => {
     request.write(chunk, (error) => (error ? reject(error) : resolve()));
   });
+  let is_answered = false; // a refusal may come before the end
+  const refused = answered.then(() => {
+    is_answered = true;
+  });
   await write(head);
   for await (const chunk of chunks) {
-    await write(chunk);
+    await Promise.race([write(chunk), refused]);
+    if (is_answered) {
+      return answered;
+    }
   }
   request.end(tail);
   return answered;
