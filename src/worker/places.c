@@ -10,17 +10,17 @@ struct places {
     pthread_mutex_t mutex;
     pthread_cond_t has_free;
     long free; /* below zero: those that went on found their places taken */
-    size_t lent, lent_max;
+    size_t arriving, arriving_max;
     bool is_ended;
 };
 
-struct places *places_open(size_t count, size_t lent_max)
+struct places *places_open(size_t count, size_t arriving_max)
 {
     struct places *places = es_malloc(sizeof(*places));
     pthread_mutex_init(&places->mutex, NULL);
     pthread_cond_init(&places->has_free, NULL);
     places->free = (long)count;
-    places->lent_max = lent_max;
+    places->arriving_max = arriving_max;
     return places;
 }
 
@@ -42,36 +42,38 @@ bool places_take(struct places *places)
     return is_taken;
 }
 
-/* With the mutex held. */
-static void add_free(struct places *places)
-{
-    if (++places->free > 0)
-        pthread_cond_signal(&places->has_free);
-}
-
 void places_give(struct places *places)
 {
     pthread_mutex_lock(&places->mutex);
-    add_free(places);
+    if (++places->free > 0)
+        pthread_cond_signal(&places->has_free);
     pthread_mutex_unlock(&places->mutex);
 }
 
-bool places_lend(struct places *places)
+bool places_admit(struct places *places)
 {
     pthread_mutex_lock(&places->mutex);
-    bool is_lent = places->lent < places->lent_max;
-    if (is_lent) {
-        places->lent++;
-        add_free(places);
-    }
+    bool is_admitted = places->arriving < places->arriving_max;
+    places->arriving += is_admitted;
     pthread_mutex_unlock(&places->mutex);
-    return is_lent;
+    return is_admitted;
+}
+
+void places_dismiss(struct places *places)
+{
+    pthread_mutex_lock(&places->mutex);
+    places->arriving--;
+    pthread_mutex_unlock(&places->mutex);
+}
+
+void places_lend(struct places *places)
+{
+    places_give(places);
 }
 
 void places_take_back(struct places *places)
 {
     pthread_mutex_lock(&places->mutex);
-    places->lent--;
     places->free--;
     pthread_mutex_unlock(&places->mutex);
 }

@@ -1,5 +1,7 @@
-/* How many parts may run at once. A part that waits for its source lends its place to another, and
- * takes it back when it goes on: for a moment then one more may run, and no new one begins. */
+/* How many parts may run at once. One whose source is still arriving lends its place to another
+ * while it waits, and takes it back when it goes on: for a moment then one more may run, and no new
+ * one begins. So that there are always threads for the others, and memory, only so many such parts
+ * are admitted. */
 #ifndef PLACES_H
 #define PLACES_H
 
@@ -8,16 +10,20 @@
 
 struct places;
 
-/* `count` places, and at most `lent_max` lent at a time. Never NULL. */
-struct places *places_open(size_t count, size_t lent_max);
+/* `count` places, for `arriving_max` parts at most whose sources are still arriving. Never NULL. */
+struct places *places_open(size_t count, size_t arriving_max);
 void places_close(struct places *places);
 
 /* Waits for a place; false once `places_end` was called. Thread-safe, as all below. */
 bool places_take(struct places *places);
 void places_give(struct places *places);
 
-/* False where too many are lent already. */
-bool places_lend(struct places *places);
+/* Before a part begins whose source is still arriving: false where there are too many already. */
+bool places_admit(struct places *places);
+void places_dismiss(struct places *places);
+
+/* Of who was admitted. */
+void places_lend(struct places *places);
 void places_take_back(struct places *places);
 
 /* Nobody gets a place any more. */

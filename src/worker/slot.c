@@ -18,7 +18,7 @@
 /* A source that will be whole in a moment is planned as one that is. */
 #define ARRIVAL_GRACE_MS   1000
 #define ARRIVAL_POLL_MS    20
-/* How soon a part is tried again that had to go because too many wait for their sources. */
+/* How soon a part is tried again for which there was no room, since too many wait for sources. */
 #define CROWDED_DELAY_MS   2000
 
 struct slot {
@@ -31,7 +31,8 @@ struct slot {
     int64_t extended_at_ms; /* monotonic; the last heartbeat that the queue took */
     int64_t told_at_ms;     /* monotonic; the last event */
     bool has_lent;          /* its place, while it waits for its source */
-    bool is_crowded_out;    /* too many wait already */
+    bool is_admitted;       /* its source is, or was, still arriving */
+    bool is_crowded_out;    /* too many of those are at work */
     bool was_published;     /* the queue has what this part has published so far */
     bool is_playable;       /* told to the queue */
 };
@@ -109,16 +110,14 @@ static enum es_code tick(void *context, const struct task_progress *progress,
 
 static enum es_code waits(void *context, bool is_waiting, struct es_err *reterr)
 {
+    (void)reterr;
     struct slot *slot = context;
-    if (!is_waiting) {
-        slot->has_lent = false;
+    slot->has_lent = is_waiting;
+    if (is_waiting)
+        places_lend(slot->shared->places);
+    else
         places_take_back(slot->shared->places);
-        return ES_OK;
-    }
-    slot->has_lent = places_lend(slot->shared->places);
-    slot->is_crowded_out = !slot->has_lent;
-    return slot->has_lent ? ES_OK
-                          : es_fail(reterr, ES_CANCELLED, "too many parts wait for their sources");
+    return ES_OK;
 }
 
 static enum es_code run_task(struct slot *slot, const struct task *task, struct blob_reader *source,
@@ -154,7 +153,14 @@ static enum es_code open_source(struct slot *slot, struct blob_reader **ret_read
     if (code == ES_NOT_FOUND)
         return es_fail_word(reterr, ES_MEDIA, "source_missing", "'%s' is gone",
                             media->source_object);
-    return code;
+    if (code || !(*ret_reader)->is_growing || slot->is_admitted)
+        return code;
+    slot->is_admitted = places_admit(slot->shared->places);
+    slot->is_crowded_out = !slot->is_admitted;
+    if (slot->is_admitted)
+        return ES_OK;
+    blob_reader_close(es_take(*ret_reader));
+    return es_fail(reterr, ES_CANCELLED, "too many parts wait for their sources");
 }
 
 /* Opens the source for a plan. */
@@ -427,6 +433,8 @@ void slot_run(struct slot_shared *shared, const struct lease *lease, struct es_a
     else
         log_part(&slot, ES_LOG_INFO, "part done", ES_OK, &err);
 
+    if (slot.is_admitted)
+        places_dismiss(shared->places);
     busy = atomic_fetch_sub(&shared->busy, 1) - 1;
     es_metric_set(shared->jobs_in_progress, &shared->worker_id, busy);
     es_metric_observe(shared->part_seconds, (const char *[]){ part_kind_name(lease->part.kind) },

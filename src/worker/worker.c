@@ -45,15 +45,15 @@ struct task_limits task_limits_default(void)
                      .fd_count = 64,
                      .niceness = 5 },
         .stall_ms = 60000,
-        .wait_ms = 15 * 60000,
+        .wait_ms = INT64_MAX, /* as long as the upload lives, and its job */
     };
 }
 
-/* How many parts may wait for their sources beside those that run: the sound and the picture of one
- * film at least. */
-static size_t lent_max(size_t slots)
+/* How many parts may be at work on sources that are still arriving: the picture and the sound of
+ * two films at least. */
+static size_t arriving_max(size_t slots)
 {
-    return slots > 2 ? slots : 2;
+    return slots > 2 ? 2 * slots : 4;
 }
 
 static void *slot_main(void *argument)
@@ -207,7 +207,7 @@ static enum es_code start_threads(struct worker *worker, struct es_err *reterr)
     worker->has_keeper = !error;
     if (worker->has_keeper)
         pthread_setname_np(worker->keeper_thread, "worker-keeper");
-    for (size_t i = 0; i < worker->slots + lent_max(worker->slots) && !error; i++) {
+    for (size_t i = 0; i < worker->slots + arriving_max(worker->slots) && !error; i++) {
         error = pthread_create(&worker->slot_threads[i], NULL, slot_main, worker);
         if (error)
             break;
@@ -226,16 +226,16 @@ enum es_code worker_open(const struct worker_settings *settings, struct service_
     struct worker *worker = es_malloc(sizeof(*worker));
     worker->id = es_strdup_heap(settings->id);
     worker->slots = settings->slots;
-    size_t thread_count = settings->slots + lent_max(settings->slots);
+    size_t thread_count = settings->slots + arriving_max(settings->slots);
     worker->slot_threads = es_malloc(thread_count * sizeof(pthread_t));
     worker->started_at_ms = es_clock_realtime_ms();
-    worker->shared =
-        (struct slot_shared){ .worker_id = worker->id,
-                              .lease_ms = settings->lease_ms,
-                              .limits = settings->limits,
-                              .context = context,
-                              .sandbox = sandbox,
-                              .places = places_open(settings->slots, lent_max(settings->slots)) };
+    worker->shared = (struct slot_shared){ .worker_id = worker->id,
+                                           .lease_ms = settings->lease_ms,
+                                           .limits = settings->limits,
+                                           .context = context,
+                                           .sandbox = sandbox,
+                                           .places = places_open(settings->slots,
+                                                                 arriving_max(settings->slots)) };
     pthread_mutex_init(&worker->mutex, NULL);
     pthread_cond_init(&worker->stopping, NULL);
     define_metrics(&worker->shared, context->metrics);

@@ -55,6 +55,16 @@ static void behave(struct channel *channel, const char *how, const struct task *
             _exit(3);
         say(channel, MESSAGE_RESULT, message.bytes + sizeof(struct task_answer),
             message.size - sizeof(struct task_answer));
+    } else if (strcmp(how, "reads on") == 0) {
+        struct task_read question = { .size = 7 };
+        for (size_t got = 1; got > 0; question.offset += (int64_t)got) {
+            say(channel, MESSAGE_READ, &question, sizeof(question));
+            if (channel_receive(channel, -1, &message, NULL))
+                _exit(3);
+            got = message.size - sizeof(struct task_answer);
+        }
+        int size = snprintf(page, sizeof(page), "%lld", (long long)question.offset);
+        say(channel, MESSAGE_RESULT, page, (size_t)size);
     } else if (strcmp(how, "long result") == 0) {
         for (int i = 0; i < 100; i++)
             say(channel, MESSAGE_MORE, page, sizeof(page));
@@ -246,6 +256,95 @@ static void what_no_engine_does_counts_as_a_crash_and_leaves_nothing(void **stat
     }
 }
 
+/* ---- a source that is still arriving ---- */
+
+struct arrival {
+    struct blob_writer *writer;
+    int waits, ticks_to_wait;
+    bool is_waiting, is_given_up;
+};
+
+static enum es_code tick_arrival(void *context, const struct task_progress *progress,
+                                 const char *result_so_far, struct es_err *reterr)
+{
+    (void)progress, (void)result_so_far;
+    struct arrival *arrival = context;
+    if (!arrival->is_waiting || !arrival->writer || arrival->ticks_to_wait-- > 0)
+        return ES_OK;
+    arrival->ticks_to_wait = 4; /* longer than a child may be without progress */
+    if (arrival->waits == 1)
+        return arrival->writer->ops->write(arrival->writer, "and more", 8, reterr);
+    if (!arrival->is_given_up)
+        return arrival->writer->ops->commit(es_take(arrival->writer), NULL, reterr);
+    blob_writer_abort(es_take(arrival->writer));
+    return ES_OK;
+}
+
+static enum es_code count_waits(void *context, bool is_waiting, struct es_err *reterr)
+{
+    (void)reterr;
+    struct arrival *arrival = context;
+    assert_true(arrival->is_waiting != is_waiting);
+    arrival->is_waiting = is_waiting;
+    arrival->waits += is_waiting;
+    return ES_OK;
+}
+
+static struct outcome run_arriving(struct arrival *arrival, int64_t wait_ms, struct es_arena *arena)
+{
+    struct es_err err = { 0 };
+    es_auto(blob_store) blobs = NULL;
+    assert_ok(blob_store_memory_open(&blobs, &err), err);
+    assert_ok(blobs->ops->create_growing(blobs, "source", &arrival->writer, &err), err);
+    assert_ok(arrival->writer->ops->write(arrival->writer, "0123456789", 10, &err), err);
+    es_auto(blob_reader) source = NULL;
+    assert_ok(blobs->ops->open_growing(blobs, "source", &source, &err), err);
+    struct task task = {
+        .kind = TASK_CONVERT, .filename_hint = "reads on", .is_input_arriving = true, .spec = "{}"
+    };
+    struct task_limits limits = { .confine = { .memory_bytes = (uint64_t)1 << 30,
+                                               .cpu_seconds = 20,
+                                               .file_bytes = 1 << 20,
+                                               .fd_count = 32 },
+                                  .stall_ms = 500,
+                                  .wait_ms = wait_ms };
+    struct task_place place = { .source = source, .blobs = blobs, .prefix = "converted/m/j" };
+    struct task_watch watch = { .context = arrival, .tick = tick_arrival, .waits = count_waits };
+    struct outcome outcome = { 0 };
+    outcome.code = task_run(sandbox, &task, &limits, &place, &watch, arena, &outcome.result,
+                            &outcome.is_crash, &outcome.err);
+    if (arrival->writer)
+        blob_writer_abort(es_take(arrival->writer));
+    return outcome;
+}
+
+static void a_child_waits_for_what_is_still_to_arrive(void **state)
+{
+    (void)state;
+    es_auto_arena arena = { 0 };
+    struct arrival arrival = { 0 };
+    struct outcome outcome = run_arriving(&arrival, INT64_MAX, &arena);
+    assert_ok(outcome.code, outcome.err);
+    assert_string_equal(outcome.result, "18"); /* the end is where the upload ended */
+    assert_int_equal(arrival.waits, 2);
+    assert_false(arrival.is_waiting);
+}
+
+static void what_never_arrives_ends_the_task_and_is_no_crash(void **state)
+{
+    (void)state;
+    es_auto_arena arena = { 0 };
+    struct arrival arrival = { .is_given_up = true };
+    struct outcome outcome = run_arriving(&arrival, INT64_MAX, &arena);
+    assert_int_equal(outcome.code, ES_CANCELLED);
+    assert_false(outcome.is_crash);
+    arrival = (struct arrival){ 0 };
+    outcome = run_arriving(&arrival, 0, &arena);
+    assert_int_equal(outcome.code, ES_UNAVAILABLE);
+    assert_false(outcome.is_crash);
+    assert_int_equal(arrival.waits, 0);
+}
+
 static void a_child_without_progress_is_ended(void **state)
 {
     (void)state;
@@ -295,6 +394,8 @@ int main(void)
         cmocka_unit_test(a_child_may_say_why_but_only_in_our_words),
         cmocka_unit_test(what_no_engine_does_counts_as_a_crash_and_leaves_nothing),
         cmocka_unit_test(a_child_without_progress_is_ended),
+        cmocka_unit_test(a_child_waits_for_what_is_still_to_arrive),
+        cmocka_unit_test(what_never_arrives_ends_the_task_and_is_no_crash),
         cmocka_unit_test(whoever_watches_can_end_it),
     };
     return cmocka_run_group_tests_name("task_run", tests, open_sandbox, close_sandbox);
