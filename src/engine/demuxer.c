@@ -4,6 +4,7 @@
 
 #include <libavutil/avstring.h>
 #include <libavutil/dict.h>
+#include <libavutil/intreadwrite.h>
 #include <libavutil/mem.h>
 
 #include "engine/allowed.h"
@@ -16,6 +17,7 @@
 #define PROBE_SCORE_SURE   50
 #define ID3_HEADER_BYTES   10
 #define BROKEN_READS_MAX   64
+#define BOXES_MAX          1000
 #define INDEX_TOLERANCE_US INT64_C(1500000)
 
 /* Those that can be read from their beginning, as far as they have come. */
@@ -196,6 +198,50 @@ static enum es_code open_format(struct demuxer *demuxer, struct es_err *reterr)
     return ES_OK;
 }
 
+/* Whether a box of that type (ISO/IEC 14496-12, 4.2) is among those from `offset` up to `end`;
+ * *ret_offset and *ret_end are then where its contents lie. */
+static enum es_code find_box(const struct engine_input *input, const char *type, int64_t offset,
+                             int64_t end, bool *ret_is_there, int64_t *ret_offset, int64_t *ret_end,
+                             struct es_err *reterr)
+{
+    *ret_is_there = false;
+    for (int count = 0; count < BOXES_MAX && offset < end; count++) {
+        uint8_t header[16] = { 0 };
+        size_t got = 0;
+        enum es_code code = read_all(input, offset, header, sizeof(header), &got, reterr);
+        if (code != ES_OK || got < 8)
+            return code;
+        int64_t size = AV_RB32(header), begin = offset + 8;
+        if (size == 1) {
+            size = (int64_t)AV_RB64(header + 8);
+            begin = offset + 16;
+        }
+        if (size < begin - offset)
+            return ES_OK;
+        if (memcmp(header + 4, type, 4) == 0) {
+            *ret_is_there = true;
+            *ret_offset = begin;
+            *ret_end = av_sat_add64(offset, size);
+            return ES_OK;
+        }
+        offset = av_sat_add64(offset, size);
+    }
+    return ES_OK;
+}
+
+/* Whether there is more to the index than what stands in the header. */
+static enum es_code look_for_fragments(const struct engine_input *input, bool *ret_has_fragments,
+                                       struct es_err *reterr)
+{
+    int64_t begin = 0, end = INT64_MAX;
+    bool has_header = false;
+    enum es_code code = find_box(input, "moov", 0, INT64_MAX, &has_header, &begin, &end, reterr);
+    if (code == ES_OK && has_header)
+        code = find_box(input, "mvex", begin, end, ret_has_fragments, &begin, &end, reterr);
+    *ret_has_fragments |= !has_header;
+    return code;
+}
+
 /* Whether the header's index reaches to the end that the header claims. */
 static bool index_is_whole(const struct demuxer *demuxer)
 {
@@ -237,8 +283,12 @@ static enum es_code open_container(const struct engine_input *input, bool is_loo
             return fail_read(demuxer, status, "looking at the streams", reterr);
     }
     if (input->is_arriving && index_is_whole(demuxer)) {
-        demuxer->has_whole_index = true;
-        demuxer->format->pb->seekable = AVIO_SEEKABLE_NORMAL;
+        bool has_fragments = false;
+        code = look_for_fragments(input, &has_fragments, reterr);
+        if (code != ES_OK)
+            return code;
+        demuxer->has_whole_index = !has_fragments;
+        demuxer->format->pb->seekable = has_fragments ? 0 : AVIO_SEEKABLE_NORMAL;
     }
     *ret_demuxer = es_take(demuxer);
     return ES_OK;

@@ -2,11 +2,12 @@
  * test has seen what it wants to see. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'node:test';
 import { promisify } from 'node:util';
 import { Client, uploadStreamed } from '../lib/client.mjs';
+import { beginUpload } from '../lib/half_upload.mjs';
 import { assertNear, decodedSeconds, readMp3 } from '../lib/media.mjs';
 import { need } from '../lib/need.mjs';
 import { startProgram, temporaryFolder, until } from '../lib/program.mjs';
@@ -22,26 +23,6 @@ async function make(folder, name, ...options) {
 }
 
 const film_codecs = ['-c:v', 'libx264', '-preset', 'ultrafast', '-crf', '20', '-g', '50', '-c:a', 'aac'];
-
-/* An upload of `file` that stops half-way until `go_on` is called. */
-async function beginUpload(client, file, convert) {
-  const bytes = await readFile(file);
-  const half = bytes.subarray(0, bytes.length / 2);
-  let go_on;
-  const may_go_on = new Promise((resolve) => {
-    go_on = resolve;
-  });
-  async function* chunks() {
-    yield half;
-    await may_go_on;
-    yield bytes.subarray(half.length);
-  }
-  const aborter = new AbortController();
-  const answered = uploadStreamed(client, path.basename(file), bytes.length, chunks(),
-    { convert, signal: aborter.signal });
-  answered.catch(() => {});
-  return { answered, go_on, bytes, breakOff: () => aborter.abort() };
-}
 
 async function finish(upload) {
   upload.go_on();

@@ -7,6 +7,7 @@ import path from 'node:path';
 import test from 'node:test';
 import { promisify } from 'node:util';
 import { Client } from '../lib/client.mjs';
+import { beginUpload } from '../lib/half_upload.mjs';
 import { partsThat } from '../lib/log.mjs';
 import { assertNear, decodedSeconds } from '../lib/media.mjs';
 import { need } from '../lib/need.mjs';
@@ -156,4 +157,26 @@ test('a gateway and a worker over one folder are one system, and either may be k
   });
   const job = await client.waitUntilDone(job_id);
   assert.equal(job.playable, true);
+});
+
+test('kill -9 in the middle of an upload that is being converted leaves nothing of it', async (t) => {
+  if (!need(t, 'ffmpeg')) {
+    return;
+  }
+  const program = await startProgram(t, { env });
+  const client = await new Client(program.url).signUp();
+  await beginUpload(client, await makeFilm(await temporaryFolder(t)), ['hls']);
+  const job = await until('the job is there', async () =>
+    (await client.call('GET', '/jobs')).items[0]);
+  await client.waitForJob(job.job_id, 'playable', (now) => now.playable);
+  await program.kill();
+  assert.notDeepEqual(await leftovers(program.data_dir), []);
+
+  const again = await startProgram(t, { data_dir: program.data_dir, env });
+  client.url = again.url;
+  await until('the media is gone', async () =>
+    (await client.call('GET', '/media')).items.length === 0);
+  assert.deepEqual((await client.call('GET', '/jobs')).items, []);
+  await until('its objects are gone', async () =>
+    (await leftovers(program.data_dir)).length === 0);
 });
