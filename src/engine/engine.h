@@ -3,7 +3,8 @@
  * source. The engine knows how a timeline is cut for
  * each codec so that a join can neither be heard nor seen; its callers move opaque specs and
  * results about (JSON text). It opens no file: input comes by callbacks, outputs are descriptors
- * that it asks for. One call at a time in a process; libav's threads stay inside the call. */
+ * that it asks for. One call at a time in a process; threads stay inside the call, and only the
+ * caller's own calls back. */
 #ifndef ENGINE_H
 #define ENGINE_H
 
