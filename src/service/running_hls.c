@@ -1,4 +1,8 @@
-/* Asks the queue for the job's parts each time: they are what is known of it. */
+/* Asks the queue for the job's parts each time: they are what is known of it.
+ *
+ * What is foretold as a whole is a VOD playlist with its end, not an EVENT one that names segments
+ * to come: hls.js plays either, but loads an EVENT anew every few seconds for as long as one
+ * listens and waits at its end for more, and a browser's own player takes it for something live. */
 #include "service/running_hls.h"
 
 #include <string.h>
