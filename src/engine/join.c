@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "engine/spec.h"
+#include "engine/tags.h"
 #include "wire/json.h"
 
 #define EARLY_END_SECONDS 1.0
@@ -41,8 +42,52 @@ static bool is_made_whole(const struct join *join)
     return false;
 }
 
-/* What people should know of what was met, in sentences; NULL: nothing. */
-static const char *remarks(const struct join *join, double end_seconds)
+/* Whether one part has made all there is. */
+static bool is_not_cut(const struct join *join)
+{
+    for (size_t i = 0; i < join->part_count; i++)
+        if (join->results[i].span.is_one_of_many)
+            return false;
+    return true;
+}
+
+enum es_code join_read_picture(const struct join *join, AVPacket *picture,
+                               enum AVCodecID *ret_codec_id, struct es_err *reterr)
+{
+    const char *name = NULL;
+    for (size_t i = 0; i < join->part_count && !name; i++)
+        name = join->results[i].picture;
+    if (!name)
+        return ES_OK;
+    struct engine_input input = { 0 };
+    enum es_code code = join->source->open(join->source->context, name, &input, reterr);
+    if (code != ES_OK)
+        return code;
+    size_t got = 0;
+    if (input.size_bytes <= 0 || input.size_bytes > PICTURE_BYTES_MAX)
+        code = es_fail(reterr, ES_INVALID, "a cover of %lld bytes", (long long)input.size_bytes);
+    else if (av_new_packet(picture, (int)input.size_bytes) < 0)
+        abort();
+    else
+        code = input.read(input.context, 0, picture->data, (size_t)input.size_bytes, &got, reterr);
+    join->source->close(join->source->context, &input);
+    if (code == ES_OK && got != (size_t)picture->size)
+        code = es_fail(reterr, ES_IO, "the cover ends early");
+    *ret_codec_id = picture_codec_of_name(name);
+    return code;
+}
+
+const char *join_rough_remark(const struct join *join, int rough_joins)
+{
+    return rough_joins == 0
+               ? NULL
+               : es_printf(join->arena, "%d of the joins between spans could not be made clean.",
+                           rough_joins);
+}
+
+/* What people should know of what was met, in sentences; NULL: nothing. `rough` as
+ * join_rough_remark. */
+static const char *remarks(const struct join *join, double end_seconds, const char *rough)
 {
     int64_t damaged = 0;
     for (size_t i = 0; i < join->part_count; i++)
@@ -59,6 +104,8 @@ static const char *remarks(const struct join *join, double end_seconds)
     if (left_out > 0)
         es_buf_printf(&text, "%d track%s of subtitles could not be kept. ", left_out,
                       left_out == 1 ? "" : "s");
+    if (rough)
+        es_buf_printf(&text, "%s ", rough);
     return text.size ? es_strndup(join->arena, text.bytes, text.size - 1) : NULL;
 }
 
@@ -152,7 +199,8 @@ enum es_code engine_join(const char *spec_text, const struct part *parts, size_t
     struct engine_outcome outcome = { 0 };
     switch (spec.target) {
     case JOB_MP3:
-        code = join_single(&join, &outcome, reterr);
+        code = is_not_cut(&join) ? join_single(&join, &outcome, reterr)
+                                 : join_mp3(&join, &outcome, reterr);
         break;
     case JOB_MP4:
         code = is_made_whole(&join) ? join_single(&join, &outcome, reterr)
@@ -167,7 +215,7 @@ enum es_code engine_join(const char *spec_text, const struct part *parts, size_t
     if (code != ES_OK)
         return code;
     outcome.duration_seconds = end_seconds;
-    outcome.details = remarks(&join, source_end_seconds);
+    outcome.details = remarks(&join, source_end_seconds, outcome.details);
     *ret_result = outcome_write(&outcome, arena);
     return ES_OK;
 }

@@ -3,6 +3,7 @@
 #define JOIN_H
 
 #include "engine/engine.h"
+#include "engine/handles.h"
 #include "engine/part_result.h"
 #include "engine/spec.h"
 
@@ -16,8 +17,17 @@ struct join {
     struct es_arena *arena;
 };
 
-/* Each fills in what the job's output is; `details` is not theirs. */
+/* The cover art that one of the parts has put aside; an empty packet where none has. */
+ES_CHECK enum es_code join_read_picture(const struct join *join, AVPacket *picture,
+                                        enum AVCodecID *ret_codec_id, struct es_err *reterr);
+
+/* What people are told of joins at which no place was clean; NULL for none. */
+const char *join_rough_remark(const struct join *join, int rough_joins);
+
+/* Each fills in what the job's output is; `details` is of the joins alone. */
 ES_CHECK enum es_code join_hls(const struct join *join, struct engine_outcome *ret_outcome,
+                               struct es_err *reterr);
+ES_CHECK enum es_code join_mp3(const struct join *join, struct engine_outcome *ret_outcome,
                                struct es_err *reterr);
 ES_CHECK enum es_code join_mp4(const struct join *join, struct engine_outcome *ret_outcome,
                                struct es_err *reterr);

@@ -25,6 +25,8 @@ struct lane {
     AVPacket *packet, *next; /* `next`: of the same part, its times as they are there */
     bool has_packet, has_next;
     bool is_part_begun, is_begun;
+    int64_t first_time,
+        end_time;             /* of the part's packets that the track takes, as they are there */
     int64_t lead;             /* taken off every time: see set_times */
     int64_t delay;            /* of the part's first frame: between decoding and showing */
     AVStream *stream;         /* of the output */
@@ -37,6 +39,7 @@ struct mp4_join {
     struct lane lanes[2];
     struct mp4_file *file;
     struct output *output;
+    int rough_joins;
 };
 
 static bool is_of_lane(const struct join *join, size_t index, bool is_video, struct es_err *reterr,
@@ -78,13 +81,60 @@ static enum es_code check_codec(struct lane *lane, struct es_err *reterr)
     return ES_OK;
 }
 
+/* When, in a part's own times, its frame of that number is shown. */
+static int64_t span_time(const struct part_result *result, int64_t frame)
+{
+    return frame * AAC_FRAME_SAMPLES - result->span.delay + result->shift;
+}
+
+/* Of a span of sound the track takes what lies between the joins with the spans around it. */
+static void set_bounds(struct mp4_join *mp4, struct lane *lane, const struct part_result *before)
+{
+    const struct join *join = mp4->join;
+    const struct part_result *result = lane->result;
+    lane->first_time = INT64_MIN;
+    lane->end_time = INT64_MAX;
+    if (!result->span.is_one_of_many)
+        return;
+    bool is_clean = true;
+    if (before)
+        lane->first_time =
+            span_time(result, span_join_frame(&before->span, &result->span, &is_clean));
+    for (size_t i = lane->next_part; i < join->part_count && !result->span.is_end; i++)
+        if (join->results[i].span.is_one_of_many && join->results[i].object) {
+            lane->end_time = span_time(
+                result, span_join_frame(&result->span, &join->results[i].span, &is_clean));
+            mp4->rough_joins += !is_clean;
+            break;
+        }
+}
+
+/* The next packet of the part that the track takes. */
+static enum es_code read_packet(struct lane *lane, struct es_err *reterr)
+{
+    do {
+        av_packet_unref(lane->next);
+        enum es_code code = demuxer_read(lane->demuxer, lane->next, &lane->has_next, reterr);
+        if (code != ES_OK || !lane->has_next)
+            return code;
+    } while (lane->next->pts < lane->first_time);
+    if (lane->next->pts >= lane->end_time) {
+        av_packet_unref(lane->next);
+        lane->has_next = false;
+    }
+    return ES_OK;
+}
+
 /* Goes on to the track's next part. False in *ret_is_open where there is none. */
 static enum es_code open_next_part(struct mp4_join *mp4, struct lane *lane, bool *ret_is_open,
                                    struct es_err *reterr)
 {
     const struct join *join = mp4->join;
+    const struct part_result *before = lane->result;
     close_part(mp4, lane);
     *ret_is_open = false;
+    if (before && before->span.is_end)
+        return ES_OK;
     for (; lane->next_part < join->part_count; lane->next_part++) {
         enum es_code code = ES_OK;
         if (is_of_lane(join, lane->next_part, lane->is_video, reterr, &code))
@@ -95,6 +145,7 @@ static enum es_code open_next_part(struct mp4_join *mp4, struct lane *lane, bool
     if (lane->next_part == join->part_count)
         return ES_OK;
     lane->result = &join->results[lane->next_part++];
+    set_bounds(mp4, lane, before);
     enum es_code code =
         join->source->open(join->source->context, lane->result->object, &lane->input, reterr);
     if (code != ES_OK)
@@ -143,13 +194,13 @@ static enum es_code advance(struct mp4_join *mp4, struct lane *lane, struct es_e
         bool is_open;
         enum es_code code = open_next_part(mp4, lane, &is_open, reterr);
         if (code == ES_OK && is_open)
-            code = demuxer_read(lane->demuxer, lane->next, &lane->has_next, reterr);
+            code = read_packet(lane, reterr);
         if (code != ES_OK || !is_open)
             return code;
     }
     av_packet_move_ref(lane->packet, lane->next);
     lane->has_packet = true;
-    enum es_code code = demuxer_read(lane->demuxer, lane->next, &lane->has_next, reterr);
+    enum es_code code = read_packet(lane, reterr);
     if (code == ES_OK)
         set_times(lane);
     return code;
@@ -169,30 +220,13 @@ static enum es_code add_streams(struct mp4_join *mp4, struct es_err *reterr)
     return ES_OK;
 }
 
-/* The cover art that one of the parts has put aside. */
 static enum es_code add_picture(struct mp4_join *mp4, struct es_err *reterr)
 {
-    const struct join *join = mp4->join;
-    const char *name = NULL;
-    for (size_t i = 0; i < join->part_count && !name; i++)
-        name = join->results[i].picture;
-    if (!name)
-        return ES_OK;
-    struct engine_input input = { 0 };
-    enum es_code code = join->source->open(join->source->context, name, &input, reterr);
-    if (code != ES_OK)
-        return code;
-    size_t got = 0;
+    enum AVCodecID codec_id = AV_CODEC_ID_NONE;
     es_auto(AVPacket) picture = packet_new();
-    if (input.size_bytes <= 0 || input.size_bytes > PICTURE_BYTES_MAX)
-        code = es_fail(reterr, ES_INVALID, "a cover of %lld bytes", (long long)input.size_bytes);
-    else if (av_new_packet(picture, (int)input.size_bytes) < 0)
-        abort();
-    else
-        code = input.read(input.context, 0, picture->data, (size_t)input.size_bytes, &got, reterr);
-    join->source->close(join->source->context, &input);
-    if (code == ES_OK && got == (size_t)picture->size)
-        mp4_file_add_picture(mp4->file, picture_codec_of_name(name), picture);
+    enum es_code code = join_read_picture(mp4->join, picture, &codec_id, reterr);
+    if (code == ES_OK && picture->size > 0)
+        mp4_file_add_picture(mp4->file, codec_id, picture);
     return code;
 }
 
@@ -278,6 +312,7 @@ enum es_code join_mp4(const struct join *join, struct engine_outcome *ret_outcom
             .output_size_bytes = mp4.output->size_bytes,
             .objects = objects,
             .object_count = 1,
+            .details = join_rough_remark(join, mp4.rough_joins),
         };
     }
     for (size_t i = 0; i < 2; i++) {

@@ -6,16 +6,28 @@
 #include <libavformat/avformat.h>
 
 #include "base/es_auto.h"
-#include "engine/encoder.h"
 #include "engine/engine.h"
+#include "engine/handles.h"
+
+#define MP3_SKIP_BYTES 10 /* AV_PKT_DATA_SKIP_SAMPLES */
+
+struct mp3_file_settings {
+    const char *name;
+    const AVCodecParameters *codec; /* of the frames; its initial padding goes into the header */
+    AVRational time_base;           /* of the packets that come */
+    const struct media_tag *tags;
+    size_t tag_count;
+    const AVCodecParameters *picture_codec; /* of the cover art; NULL: none */
+    const AVPacket *picture;
+};
 
 struct mp3_file;
 
-/* Writes what stands before the frames. `picture` may be NULL. What the host answers, ES_MEDIA. */
-ES_CHECK enum es_code mp3_file_open(const struct engine_host *host, const char *name,
-                                    const struct encoder *encoder, const struct part_spec *spec,
-                                    const AVStream *picture, struct mp3_file **ret_file,
-                                    struct es_err *reterr);
+/* Writes what stands before the frames. `settings` need not outlive it. What the host answers,
+ * ES_MEDIA. */
+ES_CHECK enum es_code mp3_file_open(const struct engine_host *host,
+                                    const struct mp3_file_settings *settings,
+                                    struct mp3_file **ret_file, struct es_err *reterr);
 void mp3_file_close(struct mp3_file *file);
 ES_DEFINE_AUTO(mp3_file, mp3_file_close);
 

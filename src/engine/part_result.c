@@ -20,6 +20,9 @@ const char *part_result_write(const struct part_result *result, const struct hls
     json_put(object, "end_seconds", json_real(result->end_seconds));
     json_put(object, "source_end_seconds", json_real(result->source_end_seconds));
     json_put(object, "damaged_packets", json_integer(result->damaged_packets));
+    json_t *span = span_result_json(&result->span);
+    if (span)
+        json_put(object, "span", span);
     return json_text(object, arena);
 }
 
@@ -32,6 +35,9 @@ enum es_code part_result_read(const char *text, struct es_arena *arena,
         return code;
     if (!json_is_object(object))
         return es_fail(reterr, ES_INVALID, "a part's result is no object");
+    struct span_result span;
+    if (!span_result_read(json_object_get(object, "span"), &span))
+        return es_fail(reterr, ES_INVALID, "a part's span is none");
     *ret_result = (struct part_result){
         .object = es_strdup(arena, json_member_string(object, "object", NULL)),
         .picture = es_strdup(arena, json_member_string(object, "picture", NULL)),
@@ -40,6 +46,7 @@ enum es_code part_result_read(const char *text, struct es_arena *arena,
         .end_seconds = json_member_real(object, "end_seconds", 0),
         .source_end_seconds = json_member_real(object, "source_end_seconds", 0),
         .damaged_packets = json_member_integer(object, "damaged_packets", 0),
+        .span = span,
     };
     return ES_OK;
 }

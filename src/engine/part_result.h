@@ -6,6 +6,7 @@
 
 #include "base/es_arena.h"
 #include "base/es_error.h"
+#include "engine/span.h"
 #include "model/hls.h"
 
 struct part_result {
@@ -16,6 +17,7 @@ struct part_result {
     double end_seconds;        /* where on the job's timeline it ends; 0 for an empty span */
     double source_end_seconds; /* and where the last that was read of the source does */
     int64_t damaged_packets;
+    struct span_result span; /* where the part is one of several spans of sound */
 };
 
 /* `tracks` are none but for HLS. */

@@ -97,19 +97,17 @@ static enum es_code add_parts(struct planner *planner, struct es_err *reterr)
     enum es_code code = plan_copies(planner, reterr);
     if (code != ES_OK)
         return code;
-    bool has_video = planner->target != JOB_MP3 && survey->video_index >= 0;
-    bool is_all_copied = (!has_video || planner->is_video_copied) &&
+    bool has_picture = planner->target != JOB_MP3 && survey->video_index >= 0;
+    bool is_all_copied = (!has_picture || planner->is_video_copied) &&
                          (survey->audio_index < 0 || planner->is_audio_copied);
     if (planner->target == JOB_MP4 && is_all_copied) {
         plan_copied_film(planner);
-        if (has_video)
+        if (has_picture)
             plan_subtitles(planner);
-    } else if (has_video) {
-        code = plan_video(planner, reterr);
+    } else {
+        code = has_picture ? plan_video(planner, reterr) : plan_audio_alone(planner, reterr);
         if (code != ES_OK)
             return code;
-    } else {
-        plan_audio(planner, false);
     }
     struct join_spec join = {
         .target = planner->target,

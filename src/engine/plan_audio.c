@@ -1,4 +1,5 @@
-/* How the sound is cut: not at all; one part makes the whole timeline, so that it has no seams. */
+/* How the sound is cut: beside a picture not at all; alone into spans (plan_spans.c), unless it is
+ * short, of more than two channels, or for segments. */
 #include <math.h>
 
 #include "engine/planner.h"
@@ -28,12 +29,8 @@ static const struct hls_track *plan_track(const struct planner *planner,
     return track;
 }
 
-void plan_audio(struct planner *planner, bool is_beside_video)
+static struct part_spec plan_whole(struct planner *planner, bool is_beside_video)
 {
-    if (planner->is_audio_copied) {
-        plan_copied_track(planner, false);
-        return;
-    }
     const struct survey *survey = planner->survey;
     struct part_spec spec = planner_spec(planner, survey->audio_index);
     bool is_mp3 = planner->target == JOB_MP3;
@@ -76,6 +73,37 @@ void plan_audio(struct planner *planner, bool is_beside_video)
     spec.tracks = plan_track(planner, &spec.audio);
     spec.track_count = 1;
     plan_segments(planner, &spec);
-    planner_add_part(planner, PART_CONVERT, true, spec.weight_seconds,
-                     part_spec_write(&spec, planner->arena));
+    return spec;
+}
+
+static void add_whole(struct planner *planner, const struct part_spec *spec)
+{
+    planner_add_part(planner, PART_CONVERT, true, spec->weight_seconds,
+                     part_spec_write(spec, planner->arena));
+}
+
+void plan_audio(struct planner *planner, bool is_beside_video)
+{
+    if (planner->is_audio_copied) {
+        plan_copied_track(planner, false);
+        return;
+    }
+    struct part_spec spec = plan_whole(planner, is_beside_video);
+    add_whole(planner, &spec);
+}
+
+enum es_code plan_audio_alone(struct planner *planner, struct es_err *reterr)
+{
+    if (planner->is_audio_copied || planner->target == JOB_HLS) {
+        plan_audio(planner, false);
+        return ES_OK;
+    }
+    struct part_spec spec = plan_whole(planner, false);
+    bool is_cut = false;
+    enum es_code code = ES_OK;
+    if (spec.tracks[0].channels <= 2)
+        code = plan_spans(planner, &spec, &is_cut, reterr);
+    if (code == ES_OK && !is_cut)
+        add_whole(planner, &spec);
+    return code;
 }

@@ -56,9 +56,15 @@ void plan_beside_video(struct planner *planner);
 
 /* The picture's spans in order; what goes along stands behind the first of them. */
 ES_CHECK enum es_code plan_video(struct planner *planner, struct es_err *reterr);
-/* The sound. */
+/* The sound in one part. */
 void plan_audio(struct planner *planner, bool is_beside_video);
 /* Subtitles of text, for HLS; counts what is left out. */
 void plan_subtitles(struct planner *planner);
+/* Sound without a picture: in several parts where it is long. What the input's read answers. */
+ES_CHECK enum es_code plan_audio_alone(struct planner *planner, struct es_err *reterr);
+/* Cuts the part that `whole` would be into spans and adds them. False in *ret_is_cut, and nothing
+ * added, where it is too short for that. What the input's read answers. */
+ES_CHECK enum es_code plan_spans(struct planner *planner, const struct part_spec *whole,
+                                 bool *ret_is_cut, struct es_err *reterr);
 
 #endif

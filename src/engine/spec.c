@@ -8,7 +8,7 @@
 #include "model/hls_json.h"
 #include "wire/json.h"
 
-#define SPEC_VERSION 7
+#define SPEC_VERSION 8
 
 static json_t *rational_json(AVRational value)
 {
@@ -145,6 +145,9 @@ static json_t *audio_json(const struct audio_spec *audio)
     json_put_text(object, "layout", audio->layout);
     json_put(object, "is_synced", json_boolean(audio->is_synced));
     json_put(object, "sample_count_max", json_integer(audio->sample_count_max));
+    json_t *span = audio_span_json(&audio->span);
+    if (span)
+        json_put(object, "span", span);
     return object;
 }
 
@@ -162,7 +165,8 @@ static bool audio_read(const json_t *object, struct es_arena *arena, struct audi
     audio->sample_count_max = json_member_integer(object, "sample_count_max", 0);
     return is_plain && int_member(object, "bitrate_kbps", 8, 640, &audio->bitrate_kbps) &&
            int_member(object, "sample_rate", 4000, 192000, &audio->sample_rate) &&
-           audio->sample_count_max >= 0;
+           audio->sample_count_max >= 0 &&
+           audio_span_read(json_object_get(object, "span"), &audio->span);
 }
 
 static json_t *copy_json(const struct copy_spec *copy)

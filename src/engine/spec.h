@@ -8,6 +8,7 @@
 
 #include "base/es_arena.h"
 #include "base/es_error.h"
+#include "engine/span.h"
 #include "model/hls.h"
 #include "model/job.h"
 #include "model/media.h"
@@ -50,6 +51,7 @@ struct audio_spec {
     const char *layout; /* libav's name: "stereo" */
     bool is_synced; /* gaps become silence and overlaps are cut, so that it stays beside a video */
     int64_t sample_count_max; /* 0: to the end */
+    struct audio_span span;
 };
 
 struct part_spec {

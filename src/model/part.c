@@ -1,6 +1,8 @@
 /* A part's words, and when a failed one is tried again. */
 #include "model/part.h"
 
+#include <string.h>
+
 #include "model/names.h"
 
 #define RETRY_DELAY_MS_FIRST 500
@@ -61,4 +63,10 @@ struct retry part_retry(enum es_code code, int attempts, int crashes, bool is_cr
     if (delay_ms > RETRY_DELAY_MS_MAX)
         delay_ms = RETRY_DELAY_MS_MAX;
     return (struct retry){ .is_retried = is_retried, .delay_ms = is_retried ? delay_ms : 0 };
+}
+
+bool part_failure_can_pass(enum es_code code, const char *word)
+{
+    return can_heal(code) ||
+           (word && (strcmp(word, "part_stalled") == 0 || strcmp(word, "resource_limit") == 0));
 }

@@ -62,4 +62,8 @@ struct retry {
 /* `attempts` and `crashes` count this one; `is_crash`: the child died rather than said why. */
 struct retry part_retry(enum es_code code, int attempts, int crashes, bool is_crash);
 
+/* Whether a job that failed so, for good, may go well when a person asks for it again: on a machine
+ * that has more room or less to do. `word` may be NULL. */
+bool part_failure_can_pass(enum es_code code, const char *word);
+
 #endif

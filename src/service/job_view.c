@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "model/job_json.h"
+#include "model/part.h"
 #include "service/reuse.h"
 
 /* The life of a job that waits for another one's output is that one's, except that it cannot be
@@ -84,6 +85,8 @@ static json_t *error_json(const struct job *job, enum language language)
     json_t *error = json_object();
     json_put_text(error, "code", problem->word);
     json_put_text(error, "detail", problem->texts[language]);
+    json_put(error, "retryable",
+             json_boolean(part_failure_can_pass(job->error_code, job->error_word)));
     return error;
 }
 

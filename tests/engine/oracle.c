@@ -187,7 +187,7 @@ struct es_err convert_failing(const char *input_path, enum job_target target)
     return err;
 }
 
-static struct es_buf read_whole(const char *path)
+struct es_buf file_bytes(const char *path)
 {
     struct es_buf bytes = { 0 };
     struct es_err err = { 0 };
@@ -197,7 +197,7 @@ static struct es_buf read_whole(const char *path)
 
 bool files_are_equal(const char *a, long a_offset, const char *b, long b_offset)
 {
-    es_auto_buf left = read_whole(a), right = read_whole(b);
+    es_auto_buf left = file_bytes(a), right = file_bytes(b);
     size_t left_size = left.size - (size_t)a_offset, right_size = right.size - (size_t)b_offset;
     return left_size == right_size &&
            memcmp(left.bytes + a_offset, right.bytes + b_offset, left_size) == 0;
@@ -205,7 +205,7 @@ bool files_are_equal(const char *a, long a_offset, const char *b, long b_offset)
 
 long id3_bytes(const char *path)
 {
-    es_auto_buf file = read_whole(path);
+    es_auto_buf file = file_bytes(path);
     const unsigned char *b = (const unsigned char *)file.bytes;
     if (file.size < 10 || memcmp(b, "ID3", 3) != 0)
         return 0;

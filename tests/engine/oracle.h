@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "base/es_auto.h"
+#include "base/es_buf.h"
 #include "base/es_error.h"
 #include "host_folder.h"
 #include "model/job.h"
@@ -43,6 +44,8 @@ struct es_err convert_failing(const char *input_path, enum job_target target);
 
 /* Whether two files hold the same bytes, from these offsets on. */
 bool files_are_equal(const char *a, long a_offset, const char *b, long b_offset);
+/* The bytes of a file of at most 256 MiB; the test fails where it cannot be read. */
+struct es_buf file_bytes(const char *path);
 /* Bytes of ID3v2 tags at the beginning. */
 long id3_bytes(const char *path);
 

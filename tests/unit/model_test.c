@@ -184,6 +184,17 @@ static void only_what_can_heal_is_tried_again_and_not_forever(void **state)
     assert_int_equal(part_retry(ES_IO, 2, 0, false).delay_ms, 1000);
 }
 
+static void a_person_may_try_again_what_can_pass(void **state)
+{
+    (void)state;
+    assert_true(part_failure_can_pass(ES_LIMIT, "storage_full"));
+    assert_true(part_failure_can_pass(ES_UNAVAILABLE, "attempts_exhausted"));
+    assert_true(part_failure_can_pass(ES_MEDIA, "part_stalled"));
+    assert_true(part_failure_can_pass(ES_MEDIA, "resource_limit"));
+    assert_false(part_failure_can_pass(ES_MEDIA, "decoder_crashed"));
+    assert_false(part_failure_can_pass(ES_MEDIA, NULL));
+}
+
 static void every_problem_has_a_status_and_both_texts(void **state)
 {
     (void)state;
@@ -209,6 +220,7 @@ int main(void)
         cmocka_unit_test(options_are_read_strictly_and_bounded),
         cmocka_unit_test(a_ladder_is_auto_or_a_list_of_heights),
         cmocka_unit_test(a_finished_job_never_runs_again_but_a_failed_one_may),
+        cmocka_unit_test(a_person_may_try_again_what_can_pass),
         cmocka_unit_test(only_what_can_heal_is_tried_again_and_not_forever),
         cmocka_unit_test(every_problem_has_a_status_and_both_texts),
     };

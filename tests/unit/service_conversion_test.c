@@ -184,7 +184,15 @@ static void a_failure_is_told_in_two_languages(void **state)
                         problem_find("no_audio_stream")->texts[LANGUAGE_ENGLISH]);
     assert_string_equal(json_member_string(json_object_get(spanish, "error"), "detail", ""),
                         problem_find("no_audio_stream")->texts[LANGUAGE_SPANISH]);
-    struct job strange = *view.job; /* as a newer version might have written it */
+    assert_false(json_member_bool(error, "retryable", true)); /* it will never have any */
+    struct job full = *view.job;
+    full.error_code = ES_LIMIT;
+    full.error_word = "storage_full";
+    view.job = &full;
+    json_auto passing = job_view_json(&view, LANGUAGE_ENGLISH);
+    assert_true(json_member_bool(json_object_get(passing, "error"), "retryable", false));
+    struct job strange = full; /* as a newer version might have written it */
+    strange.error_code = ES_MEDIA;
     strange.error_word = "word_of_the_future";
     view.job = &strange;
     json_auto future = job_view_json(&view, LANGUAGE_ENGLISH);

@@ -26,7 +26,7 @@ export interface Job {
   eta_seconds?: number | null;
   queue_position?: number | null;
   playable?: boolean;
-  error?: { code: string; detail: string } | null;
+  error?: { code: string; detail: string; retryable?: boolean } | null;
 }
 
 export interface MediaStream {

@@ -9,6 +9,7 @@ import {
   applyNextPage,
   hasActiveJobs,
   isPlayable,
+  isRetryable,
   mediaTitle,
   removeJob,
   removeMedia,
@@ -124,6 +125,17 @@ test('HLS plays before it is finished, files only afterwards', () => {
   assert.ok(!isPlayable(job({ target: 'mp3', playable: true })));
   assert.ok(isPlayable(job({ status: 'done' })));
   assert.ok(!isPlayable(job({ target: 'hls', playable: true, status: 'failed' })));
+});
+
+test('another try is offered only where it can help', () => {
+  const failed = (retryable?: boolean) =>
+    job({ status: 'failed', error: { code: 'x', detail: 'x', retryable } });
+  assert.ok(isRetryable(job({ status: 'cancelled' })));
+  assert.ok(isRetryable(failed(true)));
+  assert.ok(isRetryable(failed()), 'a server that does not say');
+  assert.ok(!isRetryable(failed(false)));
+  assert.ok(!isRetryable(job({ status: 'done' })));
+  assert.ok(!isRetryable(job()));
 });
 
 test('jobs are listed newest first', () => {

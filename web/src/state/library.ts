@@ -20,6 +20,11 @@ export function isPlayable(job: Job): boolean {
   return job.status === 'done' || (job.target === 'hls' && isActive(job.status) && !!job.playable);
 }
 
+/** Whether trying again can help: not where the file itself is to blame. */
+export function isRetryable(job: Job): boolean {
+  return job.status === 'cancelled' || (job.status === 'failed' && job.error?.retryable !== false);
+}
+
 export function isVideo(media: Pick<Media, 'streams'>): boolean {
   return (media.streams ?? []).some((stream) => stream.kind === 'video');
 }

@@ -10,7 +10,7 @@ import {
   joinFacts,
   outputFilename,
 } from '../../lib/format';
-import { isActive, isPlayable } from '../../state/library';
+import { isActive, isPlayable, isRetryable } from '../../state/library';
 import { cancelJob, deleteJob, retryJob } from '../../state/store';
 import { askToConfirm } from '../../ui/ask';
 import { Icon } from '../../ui/icon';
@@ -95,7 +95,7 @@ export function JobRow({ job, media }: { job: Job; media: Media }) {
             {t('common.cancel')}
           </button>
         )}
-        {(job.status === 'failed' || job.status === 'cancelled') && (
+        {isRetryable(job) && (
           <button
             type="button"
             class="button button-small"
