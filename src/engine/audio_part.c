@@ -117,7 +117,7 @@ static enum es_code take_mp3_frame(struct audio_part *part, const AVPacket *pack
 static void note_windows(struct audio_part *part, const AVPacket *packet, int64_t frame)
 {
     const struct audio_span *span = &part->spec->audio.span;
-    int64_t head = span->first_frame + SPAN_WARM_UP_FRAMES - 1;
+    int64_t head = span->first_frame + AAC_WARM_UP_FRAMES - 1;
     int64_t tail = span->end_frame - SPAN_PLACES - 1;
     int windows = aac_window_read(packet->data, (size_t)packet->size);
     if (frame >= head && frame < head + SPAN_PLACES)

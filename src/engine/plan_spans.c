@@ -145,7 +145,8 @@ static void add_span(struct planner *planner, const struct part_spec *model, int
     spec.weight_seconds = model->weight_seconds * share;
     spec.audio.span.is_one_of_many = true;
     spec.audio.span.first_frame = first_frame;
-    spec.audio.span.end_frame = i + 1 < count ? next_first_frame + SPAN_OVERLAP_FRAMES : 0;
+    spec.audio.span.end_frame =
+        i + 1 < count ? next_first_frame + span_overlap_frames(planner->target) : 0;
     spec.tag_count = 0; /* the join writes them */
     if (i > 0)
         spec.picture_stream_index = -1;

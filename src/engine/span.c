@@ -27,6 +27,11 @@ json_t *audio_span_json(const struct audio_span *span)
     return object;
 }
 
+int span_overlap_frames(enum job_target target)
+{
+    return target == JOB_MP3 ? MP3_GRAFT_OVERLAP_FRAMES : AAC_WARM_UP_FRAMES + SPAN_PLACES;
+}
+
 static bool is_within(int64_t value, int64_t least, int64_t most)
 {
     return value >= least && value <= most;
@@ -122,7 +127,7 @@ bool span_result_read(const json_t *object, struct span_result *ret_result)
 int64_t span_join_frame(const struct span_result *left, const struct span_result *right,
                         bool *ret_is_clean)
 {
-    int64_t first = right->first_frame + SPAN_WARM_UP_FRAMES;
+    int64_t first = right->first_frame + AAC_WARM_UP_FRAMES;
     for (int i = 0; i < SPAN_PLACES; i++)
         if (left->tail_windows[i] && left->tail_windows[i] == right->head_windows[i]) {
             *ret_is_clean = true;

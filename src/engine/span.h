@@ -14,9 +14,9 @@
 #include "model/job.h"
 #include "wire/mp3_frames.h"
 
-#define SPAN_WARM_UP_FRAMES MP3_GRAFT_WARM_UP_FRAMES
-#define SPAN_PLACES         MP3_GRAFT_PLACES
-#define SPAN_OVERLAP_FRAMES MP3_GRAFT_OVERLAP_FRAMES
+#define SPAN_PLACES        MP3_GRAFT_PLACES /* frames among which the join is looked for */
+#define AAC_WARM_UP_FRAMES 128 /* libavcodec's AAC needs that long to settle how finely it codes   \
+                                */
 
 /* What the plan says of a span. */
 struct audio_span {
@@ -39,12 +39,15 @@ struct span_result {
     int end_padding; /* is_end: samples behind the last one */
     int bitrate_kbps, sample_rate;
     /* AAC: the windows of the frames at which the joins may be (aac_window.h): from first_frame +
-     * SPAN_WARM_UP_FRAMES - 1 on, and the same frames of the next part. */
+     * AAC_WARM_UP_FRAMES - 1 on, and the same frames of the next part. */
     int head_windows[SPAN_PLACES], tail_windows[SPAN_PLACES];
 };
 
 /* Samples that the target's encoder takes at a time. */
 int audio_frame_samples(enum job_target target, int sample_rate);
+
+/* Frames that a span and the next have in common. */
+int span_overlap_frames(enum job_target target);
 
 /* NULL for one that is no span. Reading: false for what is no span's form. */
 json_t *audio_span_json(const struct audio_span *span);
