@@ -48,7 +48,8 @@ void measure(const char *path, const char *video, const char *sound, int rate, b
         !video
             ? ""
             : es_printf(&arena,
-                        "-map 0:%s -fps_mode passthrough -vf scale=32:32:flags=area,format=yuv420p,"
+                        "-map 0:%s -enc_time_base -1 -fps_mode passthrough -vf "
+                        "scale=32:32:flags=area,format=yuv420p,"
                         "signalstats,metadata=mode=print:key=lavfi.signalstats.YAVG:file=luma.txt "
                         "-f null -",
                         video);
