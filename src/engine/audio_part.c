@@ -15,7 +15,6 @@
 
 #include "engine/av_error.h"
 
-#define INIT_NAME             "audio-init.mp4"
 #define DEFAULT_FRAME_SAMPLES 1152
 
 struct audio_part {
@@ -154,7 +153,7 @@ static enum es_code open_segmenter(struct audio_part *part, const AVCodecParamet
         .time_base = part->encoder->codec->time_base,
         .spec = part->spec,
         .arena = part->arena,
-        .init_name = INIT_NAME,
+        .init_name = es_printf(part->arena, "%s-init.mp4", part->spec->tracks[0].name),
         .is_init_written = true,
         .object_name = is_hls ? NULL : es_printf(part->arena, "part-%05d.mp4", part->spec->index),
         .shift = is_hls ? 0 : codec->initial_padding,

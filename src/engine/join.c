@@ -85,6 +85,13 @@ const char *join_rough_remark(const struct join *join, int rough_joins)
                            rough_joins);
 }
 
+static void append_left_out(struct es_buf *text, int count, const char *which, const char *what)
+{
+    if (count > 0)
+        es_buf_printf(text, "%d %strack%s of %s could not be kept. ", count, which,
+                      count == 1 ? "" : "s", what);
+}
+
 /* What people should know of what was met, in sentences; NULL: nothing. `rough` as
  * join_rough_remark. */
 static const char *remarks(const struct join *join, double end_seconds, const char *rough)
@@ -93,7 +100,6 @@ static const char *remarks(const struct join *join, double end_seconds, const ch
     for (size_t i = 0; i < join->part_count; i++)
         damaged += join->results[i].damaged_packets;
     double claimed = join->spec->duration_seconds;
-    int left_out = join->spec->subtitles_left_out;
     es_auto_buf text = { 0 };
     if (end_seconds < claimed - EARLY_END_SECONDS)
         es_buf_printf(&text, "The source ends early: %.1f of %.1f seconds could be converted. ",
@@ -101,9 +107,8 @@ static const char *remarks(const struct join *join, double end_seconds, const ch
     if (damaged > 0)
         es_buf_printf(&text, "%lld damaged packet%s left out. ", (long long)damaged,
                       damaged == 1 ? " was" : "s were");
-    if (left_out > 0)
-        es_buf_printf(&text, "%d track%s of subtitles could not be kept. ", left_out,
-                      left_out == 1 ? "" : "s");
+    append_left_out(&text, join->spec->sounds_left_out, "other ", "sound");
+    append_left_out(&text, join->spec->subtitles_left_out, "", "subtitles");
     if (rough)
         es_buf_printf(&text, "%s ", rough);
     return text.size ? es_strndup(join->arena, text.bytes, text.size - 1) : NULL;

@@ -56,10 +56,12 @@ static int64_t origin_ticks(const struct planner *planner, int stream_index)
 {
     const struct survey *survey = planner->survey;
     AVRational time_base = planner_stream(planner, stream_index)->time_base;
-    int64_t first =
-        stream_index == survey->video_index ? survey->video_frame->pts : survey->audio_frame->pts;
+    int64_t first = stream_index == survey->video_index   ? survey->video_frame->pts
+                    : stream_index == survey->audio_index ? survey->audio_frame->pts
+                                                          : AV_NOPTS_VALUE;
     int64_t start_us = planner->origin_us - survey->origin_us;
-    if (av_rescale_q_rnd(first, time_base, AV_TIME_BASE_Q, AV_ROUND_DOWN) == survey->origin_us)
+    if (first != AV_NOPTS_VALUE &&
+        av_rescale_q_rnd(first, time_base, AV_TIME_BASE_Q, AV_ROUND_DOWN) == survey->origin_us)
         return first + av_rescale_q(start_us, AV_TIME_BASE_Q, time_base);
     return av_rescale_q(planner->origin_us, AV_TIME_BASE_Q, time_base);
 }
@@ -94,7 +96,9 @@ static enum es_code add_parts(struct planner *planner, struct es_err *reterr)
     const struct survey *survey = planner->survey;
     if (planner->target == JOB_MP3 && survey->audio_index < 0)
         return es_fail_word(reterr, ES_MEDIA, "no_audio_stream", "the source has no sound");
-    enum es_code code = plan_copies(planner, reterr);
+    enum es_code code = plan_find_sounds(planner, reterr);
+    if (code == ES_OK)
+        code = plan_copies(planner, reterr);
     if (code != ES_OK)
         return code;
     bool has_picture = planner->target != JOB_MP3 && survey->video_index >= 0;
@@ -115,6 +119,7 @@ static enum es_code add_parts(struct planner *planner, struct es_err *reterr)
                                 ? planner->survey->claimed_seconds - planner->options.start_seconds
                                 : planner->duration_seconds,
         .weight_seconds = planner->duration_seconds * JOIN_WEIGHT,
+        .sounds_left_out = planner->sounds_left_out,
         .subtitles_left_out = planner->subtitles_left_out,
         .tags = planner->tags,
         .tag_count = planner->tag_count,

@@ -11,38 +11,38 @@
 #define PEAK_PERCENT          120 /* of the bit rate, that a segment keeps to */
 #define MP3_SAMPLE_RATE       44100
 
-static const struct hls_track *plan_track(const struct planner *planner,
+static const struct hls_track *plan_track(struct planner *planner, int stream_index,
                                           const struct audio_spec *audio)
 {
     AVChannelLayout layout = { 0 };
     int status = av_channel_layout_from_string(&layout, audio->layout);
     struct hls_track *track = es_new(planner->arena, struct hls_track);
     *track = (struct hls_track){
-        .name = "audio",
         .kind = HLS_AUDIO,
         .codecs = "mp4a.40.2",
         .channels = status < 0 ? 0 : layout.nb_channels,
-        .is_default = true,
         .planned_bit_rate = audio->bitrate_kbps * INT64_C(1000) * PEAK_PERCENT / 100,
     };
     av_channel_layout_uninit(&layout);
+    plan_name_sound(planner, stream_index, track);
     return track;
 }
 
-static struct part_spec plan_whole(struct planner *planner, bool is_beside_video)
+static struct part_spec plan_whole(struct planner *planner, const struct sound_source *sound,
+                                   bool is_beside_video)
 {
     const struct survey *survey = planner->survey;
-    struct part_spec spec = planner_spec(planner, survey->audio_index);
+    struct part_spec spec = planner_spec(planner, sound->stream_index);
     bool is_mp3 = planner->target == JOB_MP3;
     bool is_trimmed = spec.start != INT64_MIN || spec.end != INT64_MAX;
     static const int aac_rates[] = { 48000, 44100, 32000, 24000, 22050, 16000,
                                      12000, 11025, 8000,  88200, 64000, 96000 };
-    int channels = survey->audio_frame->ch_layout.nb_channels;
+    int channels = sound->channels;
     int rate = MP3_SAMPLE_RATE;
     for (size_t i = 0; !is_mp3 && i < sizeof(aac_rates) / sizeof(*aac_rates); i++)
-        if (survey->audio_frame->sample_rate == aac_rates[i])
+        if (sound->sample_rate == aac_rates[i])
             rate = aac_rates[i];
-    if (!is_mp3 && rate != survey->audio_frame->sample_rate)
+    if (!is_mp3 && rate != sound->sample_rate)
         rate = 48000;
     spec.index = (int)planner->part_count + 1;
     spec.is_first = true;
@@ -70,26 +70,41 @@ static struct part_spec plan_whole(struct planner *planner, bool is_beside_video
         .is_synced = !is_mp3 || is_trimmed,
         .sample_count_max = planner->is_end_open ? 0 : llround(planner->duration_seconds * rate),
     };
-    spec.tracks = plan_track(planner, &spec.audio);
+    spec.tracks = plan_track(planner, sound->stream_index, &spec.audio);
     spec.track_count = 1;
     plan_segments(planner, &spec);
     return spec;
 }
 
-static void add_whole(struct planner *planner, const struct part_spec *spec)
+static void add_whole(struct planner *planner, const struct part_spec *spec, bool is_first)
 {
-    planner_add_part(planner, PART_CONVERT, true, spec->weight_seconds,
+    planner_add_part(planner, PART_CONVERT, is_first, spec->weight_seconds,
                      part_spec_write(spec, planner->arena));
+}
+
+static struct sound_source main_sound(const struct planner *planner)
+{
+    const struct survey *survey = planner->survey;
+    return (struct sound_source){
+        .stream_index = survey->audio_index,
+        .channels = survey->audio_frame->ch_layout.nb_channels,
+        .sample_rate = survey->audio_frame->sample_rate,
+    };
 }
 
 void plan_audio(struct planner *planner, bool is_beside_video)
 {
     if (planner->is_audio_copied) {
         plan_copied_track(planner, false);
-        return;
+    } else {
+        struct sound_source sound = main_sound(planner);
+        struct part_spec spec = plan_whole(planner, &sound, is_beside_video);
+        add_whole(planner, &spec, true);
     }
-    struct part_spec spec = plan_whole(planner, is_beside_video);
-    add_whole(planner, &spec);
+    for (size_t i = 0; i < planner->other_sound_count; i++) {
+        struct part_spec spec = plan_whole(planner, &planner->other_sounds[i], is_beside_video);
+        add_whole(planner, &spec, false);
+    }
 }
 
 enum es_code plan_audio_alone(struct planner *planner, struct es_err *reterr)
@@ -98,12 +113,13 @@ enum es_code plan_audio_alone(struct planner *planner, struct es_err *reterr)
         plan_audio(planner, false);
         return ES_OK;
     }
-    struct part_spec spec = plan_whole(planner, false);
+    struct sound_source sound = main_sound(planner);
+    struct part_spec spec = plan_whole(planner, &sound, false);
     bool is_cut = false;
     enum es_code code = ES_OK;
     if (spec.tracks[0].channels <= 2)
         code = plan_spans(planner, &spec, &is_cut, reterr);
     if (code == ES_OK && !is_cut)
-        add_whole(planner, &spec);
+        add_whole(planner, &spec, true);
     return code;
 }

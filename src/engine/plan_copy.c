@@ -177,7 +177,7 @@ enum es_code plan_copies(struct planner *planner, struct es_err *reterr)
     return code;
 }
 
-static const struct hls_track *plan_track(const struct planner *planner, bool is_video)
+static const struct hls_track *plan_track(struct planner *planner, bool is_video)
 {
     const struct survey *survey = planner->survey;
     AVStream *stream =
@@ -196,7 +196,7 @@ static const struct hls_track *plan_track(const struct planner *planner, bool is
         track->frame_rate = rate.num > 0 && rate.den > 0 ? av_q2d(rate) : 0;
     } else {
         track->channels = survey->audio_frame->ch_layout.nb_channels;
-        track->is_default = true;
+        plan_name_sound(planner, stream->index, track);
     }
     return track;
 }

@@ -14,6 +14,18 @@ static bool is_text(const AVStream *stream)
            allowed_decoder(stream->codecpar->codec_id);
 }
 
+/* One file as long as the film: it is listed before it is there, as other segments are. */
+static void plan_file(const struct planner *planner, struct hls_track *track)
+{
+    struct hls_segment *segment = es_new(planner->arena, struct hls_segment);
+    *segment = (struct hls_segment){
+        .name = es_printf(planner->arena, "%s.vtt", track->name),
+        .duration_seconds = planner->duration_seconds,
+    };
+    track->segments = segment;
+    track->segment_count = 1;
+}
+
 void plan_subtitles(struct planner *planner)
 {
     const AVFormatContext *format = planner->survey->demuxer->format;
@@ -34,6 +46,7 @@ void plan_subtitles(struct planner *planner)
             .language = language_tag(stream, planner->arena),
             .label = language_label(stream, "Subtitles", tracks, count, planner->arena),
         };
+        plan_file(planner, &tracks[count]);
         streams[count++] = (int)i;
     }
     if (count == 0)

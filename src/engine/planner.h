@@ -7,6 +7,14 @@
 #include "engine/spec.h"
 #include "engine/survey.h"
 
+#define OTHER_SOUNDS_MAX 7
+
+/* A stream of sound, as its first frame is. */
+struct sound_source {
+    int stream_index;
+    int channels, sample_rate;
+};
+
 struct planner {
     const struct engine_input *input;
     const struct survey *survey;
@@ -17,9 +25,13 @@ struct planner {
     double duration_seconds; /* of the output */
     bool is_end_open;        /* up to the source's end */
     int picture_index;
-    bool is_video_copied, is_audio_copied; /* see plan_copies */
-    int longest_seconds;                   /* of a copied segment; 0: none is long */
-    int subtitles_left_out;
+    bool is_video_copied, is_audio_copied;              /* see plan_copies */
+    int longest_seconds;                                /* of a copied segment; 0: none is long */
+    struct sound_source other_sounds[OTHER_SOUNDS_MAX]; /* that go along with the main one */
+    size_t other_sound_count;
+    struct hls_track sound_tracks[1 + OTHER_SOUNDS_MAX]; /* see plan_name_sound */
+    size_t sound_track_count;
+    int sounds_left_out, subtitles_left_out;
     const struct media_tag *tags;
     size_t tag_count;
     struct part *parts;
@@ -39,6 +51,11 @@ struct part_spec planner_spec(const struct planner *planner, int stream_index);
 
 void planner_add_part(struct planner *planner, enum part_kind kind, bool is_first,
                       double weight_seconds, const char *spec);
+
+/* Finds the other sounds. What the input's read answers. */
+ES_CHECK enum es_code plan_find_sounds(struct planner *planner, struct es_err *reterr);
+/* Gives the next track of sound its name, language and label: the main one comes first. */
+void plan_name_sound(struct planner *planner, int stream_index, struct hls_track *track);
 
 /* Decides which tracks are taken over as they are. May read some of the source. */
 ES_CHECK enum es_code plan_copies(struct planner *planner, struct es_err *reterr);

@@ -8,7 +8,7 @@
 #include "model/hls_json.h"
 #include "wire/json.h"
 
-#define SPEC_VERSION 8
+#define SPEC_VERSION 9
 
 static json_t *rational_json(AVRational value)
 {
@@ -324,6 +324,7 @@ const char *join_spec_write(const struct join_spec *spec, struct es_arena *arena
     json_put_text(object, "target", job_target_name(spec->target));
     json_put(object, "duration_seconds", json_real(spec->duration_seconds));
     json_put(object, "weight_seconds", json_real(spec->weight_seconds));
+    json_put(object, "sounds_left_out", json_integer(spec->sounds_left_out));
     json_put(object, "subtitles_left_out", json_integer(spec->subtitles_left_out));
     json_put(object, "tags", tags_json(spec->tags, spec->tag_count));
     return json_text(object, arena);
@@ -345,8 +346,9 @@ enum es_code join_spec_read(const char *text, struct es_arena *arena, struct joi
         return fail_spec(reterr, "version");
     if (spec.target == JOB_TARGET_UNSET)
         return fail_spec(reterr, "target");
-    if (!int_member(object, "subtitles_left_out", 0, INT32_MAX, &spec.subtitles_left_out))
-        return fail_spec(reterr, "number of subtitles");
+    if (!int_member(object, "sounds_left_out", 0, INT32_MAX, &spec.sounds_left_out) ||
+        !int_member(object, "subtitles_left_out", 0, INT32_MAX, &spec.subtitles_left_out))
+        return fail_spec(reterr, "number of tracks left out");
     tags_member(object, arena, &spec.tags, &spec.tag_count);
     *ret_spec = spec;
     return ES_OK;

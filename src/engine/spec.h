@@ -82,7 +82,7 @@ struct join_spec {
     enum job_target target;
     double duration_seconds; /* as the source claims, after trimming */
     double weight_seconds;
-    int subtitles_left_out; /* tracks */
+    int sounds_left_out, subtitles_left_out; /* tracks */
     const struct media_tag *tags;
     size_t tag_count;
 };

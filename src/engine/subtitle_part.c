@@ -39,6 +39,8 @@ static enum es_code open_lane(struct subtitle_part *part, size_t index, struct e
 {
     struct lane *lane = &part->lanes[index];
     int stream_index = part->spec->subtitle_streams[index];
+    if (part->spec->tracks[index].segment_count != 1)
+        return es_fail(reterr, ES_INVALID, "subtitles are one segment");
     if (stream_index >= (int)part->demuxer->format->nb_streams)
         return es_fail(reterr, ES_INVALID, "the source has no stream %d", stream_index);
     lane->stream = part->demuxer->format->streams[stream_index];
@@ -135,12 +137,9 @@ static enum es_code write_track(struct subtitle_part *part, size_t index, struct
     struct lane *lane = &part->lanes[index];
     es_auto_buf text = { 0 };
     webvtt_write(lane->cues, lane->cue_count, &text);
-    struct hls_segment *segment = es_new(part->arena, struct hls_segment);
-    *segment = (struct hls_segment){
-        .name = es_printf(part->arena, "%s.vtt", track->name),
-        .duration_seconds = part->spec->timeline_seconds,
-        .size_bytes = (int64_t)text.size,
-    };
+    struct hls_segment *segment =
+        es_memdup(part->arena, part->spec->tracks[index].segments, sizeof(*segment));
+    segment->size_bytes = (int64_t)text.size;
     track->segments = segment;
     track->segment_count = 1;
     track->is_complete = true;

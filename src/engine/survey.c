@@ -85,6 +85,20 @@ static enum es_code find_first_frame(const struct engine_input *input, struct su
     return ES_OK;
 }
 
+enum es_code survey_sound(const struct engine_input *input, int stream_index, AVFrame *frame,
+                          bool *ret_is_usable, struct es_err *reterr)
+{
+    es_auto(decoder) decoder = NULL;
+    bool has_frame = false;
+    enum es_code code = decoder_open(input, stream_index, &decoder, reterr);
+    if (code == ES_OK)
+        code = decoder_next(decoder, frame, &has_frame, reterr);
+    if (code != ES_OK && code != ES_MEDIA)
+        return code;
+    *ret_is_usable = has_frame && frame->sample_rate > 0 && frame->nb_samples > 0;
+    return ES_OK;
+}
+
 static void find_origin(struct survey *survey)
 {
     const AVFormatContext *format = survey->demuxer->format;

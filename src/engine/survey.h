@@ -23,6 +23,10 @@ struct survey {
 /* As demuxer_open; ES_MEDIA unsupported_format or media_damaged where no stream can be decoded. */
 ES_CHECK enum es_code survey_make(const struct engine_input *input, struct survey **ret_survey,
                                   struct es_err *reterr);
+/* The first frame of any stream of sound. False in *ret_is_usable where it gives none. What the
+ * input's read answers. */
+ES_CHECK enum es_code survey_sound(const struct engine_input *input, int stream_index,
+                                   AVFrame *frame, bool *ret_is_usable, struct es_err *reterr);
 /* When the stream's last packet ends, in microseconds on the source's clock; INT64_MIN unknown. */
 int64_t survey_stream_end(const struct survey *survey, int stream_index);
 void survey_free(struct survey *survey);

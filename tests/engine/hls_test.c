@@ -192,6 +192,28 @@ static void test_picture_alone_has_one_variant(void **state)
     oracle_decodes(index);
 }
 
+static void test_languages_are_renditions(void **state)
+{
+    (void)state;
+    oracle_do("ffmpeg -y -v error -f lavfi -i testsrc2=d=4:s=128x72:r=25 -f lavfi -i sine=300:d=4 "
+              "-f lavfi -i sine=600:d=4:r=22050 -map 0 -map 1 -map 2 -c:v libx264 -c:a flac "
+              "-metadata:s:a:0 language=spa -metadata:s:a:1 language=eng "
+              "-metadata:s:a:1 title=Commentary languages.mkv");
+    struct job_run run;
+    const char *folder = convert(scratch_path("languages.mkv"), JOB_HLS, NULL, &run);
+    assert_null(run.outcome.details);
+    const char *index = file_in(folder, "index.m3u8");
+    oracle_do("grep -q 'NAME=\"Español\",LANGUAGE=\"es\",DEFAULT=YES.*\"audio.m3u8' '%s'", index);
+    oracle_do("grep -q 'NAME=\"Commentary\",LANGUAGE=\"en\",DEFAULT=NO.*\"audio-2.m3u8' '%s'",
+              index);
+    assert_float_equal(oracle_end_seconds(index, "a:0"), 4, 0.05);
+    assert_float_equal(oracle_end_seconds(index, "a:1"), 4, 0.05);
+    oracle_decodes(index);
+
+    (void)convert(scratch_path("languages.mkv"), JOB_MP4, NULL, &run);
+    assert_string_equal(run.outcome.details, "1 other track of sound could not be kept.");
+}
+
 static void test_real_films(void **state)
 {
     (void)state;
@@ -214,6 +236,7 @@ int main(void)
         cmocka_unit_test(test_first_part_is_published_as_it_comes),
         cmocka_unit_test(test_sound_alone_is_one_playlist),
         cmocka_unit_test(test_picture_alone_has_one_variant),
+        cmocka_unit_test(test_languages_are_renditions),
         cmocka_unit_test(test_real_films),
     };
     return cmocka_run_group_tests(tests, scratch_open, scratch_close);
