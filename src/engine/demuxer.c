@@ -380,6 +380,8 @@ enum es_code demuxer_seek(struct demuxer *demuxer, int stream_index, int64_t tim
         *reterr = demuxer->read_err;
         return reterr->code;
     }
+    if (demuxer->timeline)
+        timeline_forget(demuxer->timeline);
     *ret_is_there = status >= 0;
     return ES_OK;
 }

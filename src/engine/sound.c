@@ -10,7 +10,7 @@
 
 #include "engine/av_error.h"
 
-#define OUT_OF_STEP_DIVISOR       10 /* a tenth of a second apart is mended */
+#define OUT_OF_STEP_DIVISOR       25 /* 40 ms apart, which some notice (ITU-R BT.1359), is mended */
 #define SILENCE_CHUNK_SAMPLES     4096
 #define LEAP_SECONDS_MAX          60 /* behind what is there and planned: a damaged time, not a gap */
 #define DECODER_PREROLL_SECONDS   1 /* a decoder's memory, at most */

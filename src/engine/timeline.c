@@ -3,6 +3,7 @@
 
 #include <libavutil/avstring.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/es_arena.h"
 
@@ -46,6 +47,13 @@ void timeline_free(struct timeline *timeline)
     for (size_t i = 0; i < STREAMS_MAX; i++)
         free(timeline->programs[i].offsets_us);
     free(timeline);
+}
+
+void timeline_forget(struct timeline *timeline)
+{
+    memset(timeline->lanes, 0, sizeof(timeline->lanes));
+    for (size_t i = 0; i < STREAMS_MAX; i++)
+        timeline->programs[i].count = 0;
 }
 
 bool timeline_has_leapt(const struct timeline *timeline)

@@ -23,6 +23,9 @@ void timeline_free(struct timeline *timeline);
  * whoever wants it: only so all readers of the source agree. */
 void timeline_mend(struct timeline *timeline, AVFormatContext *format, AVPacket *packet);
 
+/* After a seek: what comes next is taken as it is, and only leaps from there on are mended. */
+void timeline_forget(struct timeline *timeline);
+
 /* Whether any time has leapt so far. */
 bool timeline_has_leapt(const struct timeline *timeline);
 

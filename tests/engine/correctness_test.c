@@ -28,6 +28,7 @@ enum {
     LEAPS = 128,   /* times that the ffmpeg program gets wrong */
     DAMAGED = 256, /* what is left of the frames is not certain */
     QUIET = 512,   /* nothing to lay side by side */
+    STILL = 8192,  /* slower than segments are: HLS shows a frame again where one begins */
     MANY = 4096,   /* tracks, more than an MP4 keeps */
     LOW_RATE = 2048,
     TINY = 1024, /* so short that ffmpeg wonders what it is */
@@ -117,7 +118,7 @@ static const struct source sources[] = {
     { "made/two-languages.mkv", "V:0", "a:0", MANY },
     { "made/talk.mkv", "V:0", "a:1", MANY },
     { "made/talk.mp4", "V:0", "a:1", MANY },
-    { "made/slides-1fps.mp4", "V:0", "a:0", 0 },
+    { "made/slides-1fps.mp4", "V:0", "a:0", STILL },
     { "made/hole.mkv", "V:0", "a:0", HOLES },
 
     { "made/start-offset.ts", "V:0", "a:0", 0 },
@@ -327,7 +328,8 @@ static void run_check(void **state)
     measure(output, video ? "V:0" : NULL, source->sound ? "a:0" : NULL, RATE, true, &after);
     if (*after.complaints && !(source->flags & (TINY | LEAPS)))
         fail_msg("decoding says: %.*s", COMPLAINTS_SHOWN, after.complaints);
-    double picture_lag = video ? compare_picture(check, &before, &after) : 0;
+    bool is_shown_again = source->flags & STILL && check->target == JOB_HLS;
+    double picture_lag = video && !is_shown_again ? compare_picture(check, &before, &after) : 0;
     bool is_sound_whole = !(is_mp3 && source->flags & HOLES);
     if (source->sound && is_sound_whole)
         compare_sound(check, &before, &after, picture_lag);
