@@ -184,6 +184,8 @@ static enum es_code open_mp3_file(struct audio_part *part, const AVCodecParamete
         .time_base = part->encoder->codec->time_base,
         .tags = spec->tags,
         .tag_count = spec->tag_count,
+        .chapters = spec->chapters,
+        .chapter_count = spec->chapter_count,
         .picture_codec = picture ? picture->codecpar : NULL,
         .picture = picture ? &picture->attached_pic : NULL,
     };

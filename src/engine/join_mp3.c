@@ -242,6 +242,8 @@ static enum es_code open_file(struct mp3_join *mp3, struct es_err *reterr)
         .time_base = { 1, frame.sample_rate },
         .tags = join->spec->tags,
         .tag_count = join->spec->tag_count,
+        .chapters = join->spec->chapters,
+        .chapter_count = join->spec->chapter_count,
         .picture_codec = picture_codec,
         .picture = picture->size ? picture : NULL,
     };

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "engine/av_error.h"
+#include "engine/chapters.h"
 #include "engine/demuxer.h"
 #include "engine/handles.h"
 #include "engine/join.h"
@@ -236,6 +237,7 @@ static enum es_code begin(struct mp4_join *mp4, struct es_err *reterr)
     enum es_code code = add_streams(mp4, reterr);
     if (code == ES_OK)
         code = add_picture(mp4, reterr);
+    chapters_apply(mp4->join->spec->chapters, mp4->join->spec->chapter_count, mp4->file->muxer);
     const struct mp4_settings settings = {
         .tags = mp4->join->spec->tags,
         .tag_count = mp4->join->spec->tag_count,

@@ -5,6 +5,7 @@
 #include <libavutil/intreadwrite.h>
 
 #include "engine/av_error.h"
+#include "engine/chapters.h"
 #include "engine/output.h"
 #include "engine/tags.h"
 
@@ -39,6 +40,7 @@ static enum es_code begin(struct mp3_file *file, const struct mp3_file_settings 
     /* The name that goes into the LAME header. */
     av_dict_set(&stream->metadata, "encoder", LIBAVCODEC_IDENT " libmp3lame", 0);
     tags_apply(settings->tags, settings->tag_count, &muxer->metadata);
+    chapters_apply(settings->chapters, settings->chapter_count, muxer);
     AVStream *picture_stream = NULL;
     if (settings->picture) {
         const AVCodecParameters *codec = settings->picture_codec;

@@ -17,6 +17,8 @@ struct mp3_file_settings {
     AVRational time_base;           /* of the packets that come */
     const struct media_tag *tags;
     size_t tag_count;
+    const struct media_chapter *chapters;
+    size_t chapter_count;
     const AVCodecParameters *picture_codec; /* of the cover art; NULL: none */
     const AVPacket *picture;
 };

@@ -2,6 +2,7 @@
  * gets there decides: nothing rests on an index being right. */
 #include <math.h>
 
+#include "engine/chapters.h"
 #include "engine/planner.h"
 #include "engine/tags.h"
 
@@ -123,6 +124,8 @@ static enum es_code add_parts(struct planner *planner, struct es_err *reterr)
         .subtitles_left_out = planner->subtitles_left_out,
         .tags = planner->tags,
         .tag_count = planner->tag_count,
+        .chapters = planner->chapters,
+        .chapter_count = planner->chapter_count,
     };
     planner_add_part(planner, PART_JOIN, false, join.weight_seconds,
                      join_spec_write(&join, planner->arena));
@@ -153,6 +156,8 @@ enum es_code engine_plan(const struct engine_input *input, enum job_target targe
     if (options->start_seconds > 0 && planner.duration_seconds <= 0 && !input->is_arriving)
         return es_fail_word(reterr, ES_INVALID, "option_invalid",
                             "the trim begins at or behind the source's end");
+    chapters_collect(survey->demuxer->format, planner.origin_us, planner.duration_seconds, arena,
+                     &planner.chapters, &planner.chapter_count);
     code = add_parts(&planner, reterr);
     if (code != ES_OK)
         return code;

@@ -52,6 +52,8 @@ static struct part_spec plan_whole(struct planner *planner, const struct sound_s
     if (is_mp3) {
         spec.tags = planner->tags;
         spec.tag_count = planner->tag_count;
+        spec.chapters = planner->chapters;
+        spec.chapter_count = planner->chapter_count;
     }
     if (spec.start != INT64_MIN)
         spec.start = survey->can_seek

@@ -220,6 +220,8 @@ void plan_copied_track(struct planner *planner, bool is_video)
     if (planner->target == JOB_MP3) {
         spec.tags = planner->tags;
         spec.tag_count = planner->tag_count;
+        spec.chapters = planner->chapters;
+        spec.chapter_count = planner->chapter_count;
     }
     planner_add_part(planner, PART_CONVERT, true, spec.weight_seconds,
                      part_spec_write(&spec, planner->arena));

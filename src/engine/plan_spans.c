@@ -147,7 +147,7 @@ static void add_span(struct planner *planner, const struct part_spec *model, int
     spec.audio.span.first_frame = first_frame;
     spec.audio.span.end_frame =
         i + 1 < count ? next_first_frame + span_overlap_frames(planner->target) : 0;
-    spec.tag_count = 0; /* the join writes them */
+    spec.tag_count = spec.chapter_count = 0; /* the join writes them */
     if (i > 0)
         spec.picture_stream_index = -1;
     planner_add_part(planner, PART_CONVERT, spec.is_first, spec.weight_seconds,

@@ -34,6 +34,8 @@ struct planner {
     int sounds_left_out, subtitles_left_out;
     const struct media_tag *tags;
     size_t tag_count;
+    const struct media_chapter *chapters;
+    size_t chapter_count;
     struct part *parts;
     size_t part_count, part_capacity;
 };

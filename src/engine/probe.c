@@ -2,6 +2,7 @@
 #include <libavutil/avstring.h>
 
 #include "base/es_text.h"
+#include "engine/chapters.h"
 #include "engine/survey.h"
 #include "engine/tags.h"
 #include "engine/video_chain.h"
@@ -156,6 +157,8 @@ enum es_code engine_probe(const struct engine_input *input, const char *filename
     facts.duration_seconds = survey->duration_seconds;
     collect_streams(survey, arena, &facts);
     tags_collect(survey->demuxer->format, main_index, arena, &facts.tags, &facts.tag_count);
+    chapters_collect(survey->demuxer->format, survey->origin_us, survey->duration_seconds, arena,
+                     &facts.chapters, &facts.chapter_count);
     *ret_facts = facts;
     return ES_OK;
 }

@@ -6,6 +6,7 @@
 #include "base/es_text.h"
 #include "engine/demuxer.h"
 #include "model/hls_json.h"
+#include "model/media_json.h"
 #include "wire/json.h"
 
 #define SPEC_VERSION 9
@@ -240,6 +241,8 @@ const char *part_spec_write(const struct part_spec *spec, struct es_arena *arena
     json_put(object, "picture_stream", json_integer(spec->picture_stream_index));
     if (spec->tag_count)
         json_put(object, "tags", tags_json(spec->tags, spec->tag_count));
+    if (spec->chapter_count)
+        json_put(object, "chapters", media_chapters_json(spec->chapters, spec->chapter_count));
     if (spec->is_copied)
         json_put(object, "copy", copy_json(&spec->copy));
     else if (spec->is_video)
@@ -299,6 +302,8 @@ enum es_code part_spec_read(const char *text, struct es_arena *arena, struct par
     if (!rational_member(object, "time_base", false, &spec.time_base))
         return fail_spec(reterr, "time_base");
     tags_member(object, arena, &spec.tags, &spec.tag_count);
+    media_chapters_read(json_object_get(object, "chapters"), arena, &spec.chapters,
+                        &spec.chapter_count);
     if (spec.is_copied && !copy_read(json_object_get(object, "copy"), &spec.copy))
         return fail_spec(reterr, "copy");
     if (spec.is_copied) {
@@ -327,6 +332,7 @@ const char *join_spec_write(const struct join_spec *spec, struct es_arena *arena
     json_put(object, "sounds_left_out", json_integer(spec->sounds_left_out));
     json_put(object, "subtitles_left_out", json_integer(spec->subtitles_left_out));
     json_put(object, "tags", tags_json(spec->tags, spec->tag_count));
+    json_put(object, "chapters", media_chapters_json(spec->chapters, spec->chapter_count));
     return json_text(object, arena);
 }
 
@@ -350,6 +356,8 @@ enum es_code join_spec_read(const char *text, struct es_arena *arena, struct joi
         !int_member(object, "subtitles_left_out", 0, INT32_MAX, &spec.subtitles_left_out))
         return fail_spec(reterr, "number of tracks left out");
     tags_member(object, arena, &spec.tags, &spec.tag_count);
+    media_chapters_read(json_object_get(object, "chapters"), arena, &spec.chapters,
+                        &spec.chapter_count);
     *ret_spec = spec;
     return ES_OK;
 }

@@ -72,6 +72,8 @@ struct part_spec {
     int picture_stream_index;                /* cover art that this part carries over; -1 none */
     const struct media_tag *tags;            /* that this part writes */
     size_t tag_count;
+    const struct media_chapter *chapters; /* so too; on the output's timeline */
+    size_t chapter_count;
     struct video_spec video;
     struct audio_spec audio;
     struct copy_spec copy;
@@ -85,6 +87,8 @@ struct join_spec {
     int sounds_left_out, subtitles_left_out; /* tracks */
     const struct media_tag *tags;
     size_t tag_count;
+    const struct media_chapter *chapters;
+    size_t chapter_count;
 };
 
 const char *part_spec_write(const struct part_spec *spec, struct es_arena *arena);

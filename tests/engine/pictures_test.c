@@ -469,6 +469,52 @@ static void test_loudness_weighs_channels(void **state)
     assert_float_equal(lufs[2], lufs[0], 0.01);
 }
 
+/* ---- chapters ---- */
+
+static void test_chapters_are_facts_and_go_into_outputs(void **state)
+{
+    (void)state;
+    oracle_do(
+        "printf ';FFMETADATA1\\n[CHAPTER]\\nTIMEBASE=1/1000\\nSTART=0\\nEND=4000\\n"
+        "title=Uno\\n[CHAPTER]\\nTIMEBASE=1/1000\\nSTART=4000\\nEND=9500\\ntitle=Dos ñ\\n' "
+        ">chapters.txt && ffmpeg -y -v error -f lavfi -i testsrc2=d=9.5:s=64x48:r=25 -f lavfi -i "
+        "sine=d=9.5 -i chapters.txt -map_metadata 2 -map_chapters 2 -c:v libx264 -pix_fmt yuv420p "
+        "-c:a aac book.mkv && ffmpeg -y -v error -f lavfi -i sine=d=9.5 -i chapters.txt "
+        "-map_metadata 1 -map_chapters 1 -c:a flac book.mka");
+    es_auto_arena arena = { 0 };
+    struct media_facts facts = probe(scratch_path("book.mkv"), &arena);
+    assert_int_equal(facts.chapter_count, 2);
+    assert_string_equal(facts.chapters[1].title, "Dos ñ");
+    assert_float_equal(facts.chapters[0].start_seconds, 0, 0.001);
+    assert_float_equal(facts.chapters[0].end_seconds, 4, 0.03);
+    assert_float_equal(facts.chapters[1].end_seconds, 9.5, 0.03);
+    static const struct {
+        const char *source;
+        enum job_target target;
+        struct job_options options;
+        double second_start;
+    } cases[] = {
+        { "book.mkv", JOB_MP4, { 0 }, 4 },
+        { "book.mkv", JOB_MP4, { .copy = JOB_COPY_NEVER, .start_seconds = 3 }, 1 },
+        { "book.mkv", JOB_MP3, { 0 }, 4 },
+        { "book.mka", JOB_MP3, { .start_seconds = 1, .end_seconds = 8 }, 3 },
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        const char *folder =
+            convert(scratch_path("%s", cases[i].source), cases[i].target, &cases[i].options, NULL);
+        const char *path =
+            scratch_path("%s/%s", strrchr(folder, '/') + 1, job_output_name(cases[i].target));
+        double start = oracle_number("ffprobe -v error -show_chapters '%s' | grep start_time | "
+                                     "cut -d= -f2 | tail -1",
+                                     path);
+        assert_float_equal(start, cases[i].second_start, 0.03);
+        es_auto_free char *titles = oracle_run(
+            "ffprobe -v error -show_chapters '%s' | grep title= | cut -d= -f2 | tr '\\n' '|'",
+            path);
+        assert_string_equal(titles, "Uno|Dos ñ|");
+    }
+}
+
 /* ---- real and odd inputs ---- */
 
 static void test_real_media_are_depicted(void **state)
@@ -586,6 +632,7 @@ int main(void)
         cmocka_unit_test(test_the_number_of_points_does_not_hang_on_what_headers_say),
         cmocka_unit_test(test_loudness_is_that_of_the_standard),
         cmocka_unit_test(test_loudness_weighs_channels),
+        cmocka_unit_test(test_chapters_are_facts_and_go_into_outputs),
         cmocka_unit_test(test_real_media_are_depicted),
         cmocka_unit_test(test_what_cannot_be_depicted_is_refused_cleanly),
         cmocka_unit_test(test_torn_bytes_end_soon),
