@@ -56,6 +56,7 @@ export interface Media {
   streams?: MediaStream[] | null;
   tags?: Record<string, string> | null;
   poster_url?: string | null;
+  waveform_url?: string | null;
 }
 
 export interface SharedItem {

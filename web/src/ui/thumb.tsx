@@ -1,6 +1,6 @@
 /* The picture of a media: its poster or cover, else a tile whose colour comes from its id. */
-import { useState } from 'preact/hooks';
 import { Icon } from './icon';
+import { Picture } from './picture';
 
 const HUES = 8;
 
@@ -19,14 +19,11 @@ function hueOf(media_id: string): number {
 }
 
 export function Thumb({ media_id, poster_url, is_video }: ThumbProps) {
-  const [is_broken, setBroken] = useState(false);
   return (
     <div class={`thumb hue-${hueOf(media_id)}`}>
-      {poster_url && !is_broken ? (
-        <img src={poster_url} alt="" loading="lazy" onError={() => setBroken(true)} />
-      ) : (
+      <Picture key={poster_url} url={poster_url}>
         <Icon name={is_video ? 'film' : 'music'} />
-      )}
+      </Picture>
     </div>
   );
 }

@@ -8,6 +8,7 @@ import { convert, deleteMedia, renameMedia } from '../../state/store';
 import { askForText, askToConfirm } from '../../ui/ask';
 import { Icon } from '../../ui/icon';
 import { Menu } from '../../ui/menu';
+import { Picture } from '../../ui/picture';
 import { Thumb } from '../../ui/thumb';
 import { JobRow } from './job_row';
 import { stopPlaying } from '../player/now_playing';
@@ -94,6 +95,11 @@ export function MediaCard({ media }: { media: Media }) {
           </button>
         </Menu>
       </div>
+      {!isVideo(media) && media.waveform_url && (
+        <div class="waveform">
+          <Picture key={media.waveform_url} url={media.waveform_url} />
+        </div>
+      )}
       {Object.keys(media.jobs).length > 0 && (
         <ul class="jobs" aria-label={t('job.list', { name: title })}>
           {sortedJobs(media.jobs).map((job) => (
