@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include "api/api_route.h"
+#include "api/arrivals.h"
 #include "api/send_file.h"
+#include "base/es_clock.h"
 #include "wire/uri.h"
 
 #define SHEET_BYTES_MAX 64
@@ -38,6 +40,26 @@ static void open_to_players(struct api_call *call)
     http_reply_set_header(call->exchange, "Cross-Origin-Resource-Policy", "cross-origin");
 }
 
+/* How often whoever waits is looked at as if it were new: it may fail, or the right be taken. */
+#define RECHECK_MS 1000
+
+/* Longer, and a page that shows many would have no connection left for anything else. */
+#define WAIT_MS 2000
+
+/* Waits without a thread: the handler is called again then. */
+static enum es_code await_picture(struct api_call *call, const char *key, struct es_err *reterr)
+{
+    int64_t now_ms = es_clock_monotonic_ms();
+    if (call->waits_until_ms == 0)
+        call->waits_until_ms = now_ms + WAIT_MS;
+    int64_t left_ms = call->waits_until_ms - now_ms;
+    if (left_ms > 0 && arrivals_await(api_arrivals(call->api), call->exchange, key,
+                                      left_ms < RECHECK_MS ? left_ms : RECHECK_MS))
+        return ES_OK;
+    return es_fail_word(reterr, ES_UNAVAILABLE, "depiction_pending", "%s", key);
+}
+
+/* *ret_reader is NULL where the request waits, and the handler has nothing to reply. */
 static enum es_code open_picture(struct api_call *call, enum depiction depiction, const char *file,
                                  struct blob_reader **ret_reader, struct es_err *reterr)
 {
@@ -47,8 +69,13 @@ static enum es_code open_picture(struct api_call *call, enum depiction depiction
                                                .link = api_text(call, "link") },
                                        .depiction = depiction,
                                        .file = file };
+    struct picture picture = { 0 };
     call->retry_after_s = PENDING_RETRY_S;
-    return pictures_open_object(call->services, &request, call->arena, ret_reader, reterr);
+    enum es_code code = pictures_open(call->services, &request, call->arena, &picture, reterr);
+    if (code == ES_OK && picture.awaited_key)
+        code = await_picture(call, picture.awaited_key, reterr);
+    *ret_reader = picture.reader;
+    return code;
 }
 
 static enum es_code send_picture(struct api_call *call, enum depiction depiction, const char *file,
@@ -56,7 +83,7 @@ static enum es_code send_picture(struct api_call *call, enum depiction depiction
 {
     struct blob_reader *reader;
     enum es_code code = open_picture(call, depiction, file, &reader, reterr);
-    if (code != ES_OK)
+    if (code != ES_OK || !reader)
         return code;
     open_to_players(call);
     return send_file(call,
@@ -137,8 +164,9 @@ static enum es_code handle_storyboard(struct api_call *call, struct es_err *rete
     es_auto(blob_reader) reader = NULL;
     const char *stored = "";
     enum es_code code = open_picture(call, DEPICTION_STORYBOARD, NULL, &reader, reterr);
-    if (code == ES_OK)
-        code = read_index(call, reader, &stored, reterr);
+    if (code != ES_OK || !reader)
+        return code;
+    code = read_index(call, reader, &stored, reterr);
     if (code != ES_OK)
         return code;
     es_auto_buf pointed = { 0 };

@@ -56,8 +56,6 @@ enum es_code node_service_settings(const struct settings *settings, struct node_
     service.playback = playback_policy_from_name(settings->texts[SETTING_PLAYBACK_POLICY]);
     service.upload_bytes_max = integers[SETTING_UPLOAD_BYTES_MAX];
     service.unfinished_jobs_max = (int)integers[SETTING_USER_JOBS_MAX];
-    /* Most of the handlers must be free for those who do not wait. */
-    service.picture_waiters_max = (int)integers[SETTING_HANDLER_THREADS] / 4;
     service.queue_name = settings->texts[SETTING_REDIS_QUEUE];
     service.node_id = roles.is_gateway ? "api" : settings->texts[SETTING_WORKER_ID];
     service.version = version();

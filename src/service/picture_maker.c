@@ -5,9 +5,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <time.h>
 
-#include "base/es_clock.h"
 #include "service/notify.h"
 
 #define WISHES_MAX  1000 /* what comes later is made when somebody asks for it */
@@ -19,10 +17,8 @@ struct wish {
     struct wish *next;
     char media_id[ES_ID_SIZE];
     enum depiction depiction;
-    bool is_urgent; /* somebody asked for it by itself */
+    bool is_urgent; /* somebody waits for it */
     bool is_taken;  /* a thread is at it */
-    bool is_done;
-    size_t waiters; /* who still look at it: the last one frees it */
     atomic_bool is_cancelled;
 };
 
@@ -30,10 +26,9 @@ struct picture_maker {
     struct service_context *context;
     struct es_metric *made;
     pthread_mutex_t mutex;
-    pthread_cond_t has_wish, has_done;
+    pthread_cond_t has_wish;
     struct wish *wishes; /* oldest first */
     size_t wish_count;
-    size_t waiters;
     bool is_stopping;
     pthread_t threads[LANES];
     struct lane {
@@ -196,31 +191,20 @@ static struct wish *find_wish(struct picture_maker *maker, const char *media_id,
     return NULL;
 }
 
-/* Takes it off the list; whoever waits for it frees it. */
-static void finish_wish(struct picture_maker *maker, struct wish *wish)
+static void remove_wish(struct picture_maker *maker, struct wish *wish)
 {
     struct wish **link = &maker->wishes;
     while (*link != wish)
         link = &(*link)->next;
     *link = wish->next;
     maker->wish_count--;
-    wish->is_done = true;
-    if (wish->waiters == 0)
-        free(wish);
-    pthread_cond_broadcast(&maker->has_done);
+    free(wish);
 }
 
-/* The wish that stands for it, or NULL where there are too many. */
-static struct wish *add_wish(struct picture_maker *maker, const char *media_id,
-                             enum depiction depiction, bool is_urgent)
+static void add_wish(struct picture_maker *maker, const char *media_id, enum depiction depiction,
+                     bool is_urgent)
 {
-    struct wish *wish = find_wish(maker, media_id, depiction);
-    if (wish || maker->is_stopping || maker->wish_count == WISHES_MAX) {
-        if (wish)
-            wish->is_urgent |= is_urgent;
-        return wish;
-    }
-    wish = es_malloc(sizeof(*wish));
+    struct wish *wish = es_malloc(sizeof(*wish));
     memcpy(wish->media_id, media_id, ES_ID_SIZE);
     wish->depiction = depiction;
     wish->is_urgent = is_urgent;
@@ -230,7 +214,6 @@ static struct wish *add_wish(struct picture_maker *maker, const char *media_id,
     *link = wish;
     maker->wish_count++;
     pthread_cond_broadcast(&maker->has_wish);
-    return wish;
 }
 
 static void *lane_main(void *argument)
@@ -248,7 +231,7 @@ static void *lane_main(void *argument)
         pthread_mutex_unlock(&maker->mutex);
         fulfil(maker, wish);
         pthread_mutex_lock(&maker->mutex);
-        finish_wish(maker, wish);
+        remove_wish(maker, wish);
     }
     pthread_mutex_unlock(&maker->mutex);
     return NULL;
@@ -268,12 +251,6 @@ enum es_code picture_maker_open(struct service_context *context, struct picture_
                                                              .labels = { "picture", "outcome" } });
     pthread_mutex_init(&maker->mutex, NULL);
     pthread_cond_init(&maker->has_wish, NULL);
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&maker->has_done, &attributes);
-    pthread_condattr_destroy(&attributes);
-
     /* Signals are the main thread's business. */
     sigset_t all, before;
     sigfillset(&all);
@@ -307,40 +284,22 @@ void picture_maker_close(struct picture_maker *maker)
     for (size_t i = 0; i < maker->thread_count; i++)
         pthread_join(maker->threads[i], NULL);
     while (maker->wishes)
-        finish_wish(maker, maker->wishes);
+        remove_wish(maker, maker->wishes);
     pthread_cond_destroy(&maker->has_wish);
-    pthread_cond_destroy(&maker->has_done);
     pthread_mutex_destroy(&maker->mutex);
     free(maker);
 }
 
-void picture_maker_wish(struct picture_maker *maker, const char *media_id, enum depiction depiction)
+void picture_maker_wish(struct picture_maker *maker, const char *media_id, enum depiction depiction,
+                        bool is_urgent)
 {
     pthread_mutex_lock(&maker->mutex);
-    (void)add_wish(maker, media_id, depiction, false);
+    struct wish *wish = find_wish(maker, media_id, depiction);
+    if (wish)
+        wish->is_urgent |= is_urgent;
+    else if (!maker->is_stopping && maker->wish_count < WISHES_MAX)
+        add_wish(maker, media_id, depiction, is_urgent);
     pthread_mutex_unlock(&maker->mutex);
-}
-
-enum es_code picture_maker_await(struct picture_maker *maker, const char *media_id,
-                                 enum depiction depiction, int64_t until_ms)
-{
-    struct timespec until = { .tv_sec = until_ms / 1000, .tv_nsec = until_ms % 1000 * 1000000 };
-    enum es_code code = ES_UNAVAILABLE;
-    pthread_mutex_lock(&maker->mutex);
-    struct wish *wish = add_wish(maker, media_id, depiction, true);
-    if (wish && maker->waiters < (size_t)maker->context->settings.picture_waiters_max) {
-        maker->waiters++;
-        wish->waiters++;
-        int error = 0;
-        while (!wish->is_done && !error)
-            error = pthread_cond_timedwait(&maker->has_done, &maker->mutex, &until);
-        code = wish->is_done ? ES_OK : ES_UNAVAILABLE;
-        maker->waiters--;
-        if (--wish->waiters == 0 && wish->is_done)
-            free(wish);
-    }
-    pthread_mutex_unlock(&maker->mutex);
-    return code;
 }
 
 void picture_maker_forget(struct picture_maker *maker, const char *media_id)
@@ -352,7 +311,7 @@ void picture_maker_forget(struct picture_maker *maker, const char *media_id)
             continue;
         atomic_store(&wish->is_cancelled, true);
         if (!wish->is_taken)
-            finish_wish(maker, wish);
+            remove_wish(maker, wish);
     }
     pthread_mutex_unlock(&maker->mutex);
 }

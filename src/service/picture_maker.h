@@ -15,17 +15,12 @@ struct picture_maker;
 /* `context` must outlive it, and have a depicter. ES_IO where no thread could be started. */
 ES_CHECK enum es_code picture_maker_open(struct service_context *context,
                                          struct picture_maker **ret_maker, struct es_err *reterr);
-/* Gives up what is being made, and waits for that. Nobody may be waiting. */
+/* Gives up what is being made, and waits for that. */
 void picture_maker_close(struct picture_maker *maker);
 
-/* To be made some time, unless there is too much to do already. Does not block. */
-void picture_maker_wish(struct picture_maker *maker, const char *media_id,
-                        enum depiction depiction);
-
-/* To be made now: waits until it was tried. ES_UNAVAILABLE after `until_ms` of the monotonic clock,
- * or at once where too many wait. */
-ES_CHECK enum es_code picture_maker_await(struct picture_maker *maker, const char *media_id,
-                                          enum depiction depiction, int64_t until_ms);
+/* To be made some time, or next where `is_urgent`; a wish too many is dropped. Does not block. */
+void picture_maker_wish(struct picture_maker *maker, const char *media_id, enum depiction depiction,
+                        bool is_urgent);
 
 /* Drops every wish for pictures of the media, and gives up those that are being made. */
 void picture_maker_forget(struct picture_maker *maker, const char *media_id);

@@ -1,43 +1,19 @@
-/* Asking for pictures: who may, what is there already, and waiting for what is being made. */
+/* Asking for pictures: who may, what is there already, what is going to be. */
 #include "service/pictures.h"
 
 #include <string.h>
 
-#include "base/es_clock.h"
 #include "service/picture_maker.h"
 
-static enum es_code fail_pending(struct es_err *reterr, const struct media *media,
-                                 enum depiction depiction)
-{
-    return es_fail_word(reterr, ES_UNAVAILABLE, "depiction_pending",
-                        "the %s of media %s is not there yet", depiction_name(depiction),
-                        media->id);
-}
-
-/* As long as it is made within the time, and there are not too many who wait. */
-static enum es_code await(struct service_context *context, const struct media *media,
-                          enum depiction depiction, struct es_err *reterr)
-{
-    struct picture_maker *maker = context->picture_maker;
-    enum es_code code = ES_UNAVAILABLE;
-    if (maker)
-        code = picture_maker_await(maker, media->id, depiction,
-                                   es_clock_monotonic_ms() + context->settings.picture_wait_ms);
-    /* Whatever became of it lies in the store now. */
-    return code == ES_OK ? ES_OK : fail_pending(reterr, media, depiction);
-}
-
-/* Opens the object. *ret_is_missing: it is not there, and nothing says that it cannot be. */
+/* Opens the object, or says why there is none. *ret_is_missing: nothing says so yet. */
 static enum es_code look(struct service_context *context, const struct media *media,
-                         enum depiction depiction, const char *file, struct es_arena *arena,
+                         enum depiction depiction, const char *key, struct es_arena *arena,
                          struct blob_reader **ret_reader, bool *ret_is_missing,
                          struct es_err *reterr)
 {
     struct blob_store *blobs = context->blobs;
     struct blob_info info;
-    *ret_is_missing = false;
-    enum es_code code =
-        blobs->ops->open(blobs, picture_key(media, file, arena), ret_reader, reterr);
+    enum es_code code = blobs->ops->open(blobs, key, ret_reader, reterr);
     if (code != ES_NOT_FOUND)
         return code;
     code = blobs->ops->stat(blobs, picture_key(media, picture_failure_name(depiction), arena),
@@ -49,15 +25,14 @@ static enum es_code look(struct service_context *context, const struct media *me
         code = blobs->ops->stat(blobs, picture_key(media, depiction_object(depiction), arena),
                                 &info, reterr);
     if (code == ES_OK) /* all that there is of it is there */
-        return es_fail_word(reterr, ES_NOT_FOUND, "not_found", "media %s has no '%s'", media->id,
-                            file);
+        return es_fail_word(reterr, ES_NOT_FOUND, "not_found", "there is no '%s'", key);
     *ret_is_missing = code == ES_NOT_FOUND;
-    return *ret_is_missing ? fail_pending(reterr, media, depiction) : code;
+    return code;
 }
 
-enum es_code pictures_open_object(struct service_context *context,
-                                  const struct picture_request *request, struct es_arena *arena,
-                                  struct blob_reader **ret_reader, struct es_err *reterr)
+enum es_code pictures_open(struct service_context *context, const struct picture_request *request,
+                           struct es_arena *arena, struct picture *ret_picture,
+                           struct es_err *reterr)
 {
     enum depiction depiction = request->depiction;
     const char *file = request->file ? request->file : depiction_object(depiction);
@@ -67,18 +42,25 @@ enum es_code pictures_open_object(struct service_context *context,
         return code;
     if (!depiction_has_object(depiction, file))
         return es_fail_word(reterr, ES_NOT_FOUND, "not_found", "'%s' is no such file", file);
-    if (media->status == MEDIA_UPLOADING)
-        return fail_pending(reterr, media, depiction);
     if (!depiction_is_possible(depiction, &media->facts))
         return es_fail_word(reterr, ES_NOT_FOUND, "depiction_none", "media %s has no %s", media->id,
                             depiction_name(depiction));
-    bool is_missing;
-    code = look(context, media, depiction, file, arena, ret_reader, &is_missing, reterr);
-    if (!is_missing)
-        return code;
-    code = await(context, media, depiction, reterr);
-    return code ? code
-                : look(context, media, depiction, file, arena, ret_reader, &is_missing, reterr);
+    struct picture picture = { 0 };
+    const char *key = picture_key(media, file, arena);
+    bool is_missing = false;
+    code = look(context, media, depiction, key, arena, &picture.reader, &is_missing, reterr);
+    if (is_missing && (media->status == MEDIA_UPLOADING || !context->picture_maker))
+        return es_fail_word(reterr, ES_UNAVAILABLE, "depiction_pending",
+                            "the %s of media %s cannot be made yet", depiction_name(depiction),
+                            media->id);
+    if (is_missing) {
+        picture_maker_wish(context->picture_maker, media->id, depiction, true);
+        picture.awaited_key = key;
+        code = ES_OK;
+    }
+    if (code == ES_OK)
+        *ret_picture = picture;
+    return code;
 }
 
 void storyboard_point(const char *text, const char *folder, const char *query, struct es_buf *buf)
@@ -106,7 +88,7 @@ void pictures_wish(struct service_context *context, const struct media *media)
 {
     for (int i = DEPICTION_UNSET + 1; i < DEPICTION_COUNT && context->picture_maker; i++)
         if (depiction_is_possible((enum depiction)i, &media->facts))
-            picture_maker_wish(context->picture_maker, media->id, (enum depiction)i);
+            picture_maker_wish(context->picture_maker, media->id, (enum depiction)i, false);
 }
 
 void pictures_forget(struct service_context *context, const char *media_id)

@@ -16,15 +16,18 @@ struct picture_request {
     const char *file; /* one of the depiction's objects; NULL: the one of depiction_object */
 };
 
-/* The object; the reader is the caller's to close. One that is being made is waited for, for
- * settings.picture_wait_ms, by at most settings.picture_waiters_max callers at once; then
- * ES_UNAVAILABLE depiction_pending. ES_NOT_FOUND depiction_none where the media has nothing to
- * show, depiction_failed where it could not be made, not_found for a file that is none of its
- * objects; and who may not see it as playback_may_see says. */
-ES_CHECK enum es_code pictures_open_object(struct service_context *context,
-                                           const struct picture_request *request,
-                                           struct es_arena *arena, struct blob_reader **ret_reader,
-                                           struct es_err *reterr);
+/* One of the two. */
+struct picture {
+    struct blob_reader *reader; /* the caller's to close */
+    const char *awaited_key;    /* it is being made, and is going to be this object */
+};
+
+/* ES_NOT_FOUND depiction_none where the media has nothing to show, depiction_failed where it could
+ * not be made, not_found for a file that is none of its objects; ES_UNAVAILABLE depiction_pending
+ * while it cannot be made yet; and who may not see it as playback_may_see says. */
+ES_CHECK enum es_code pictures_open(struct service_context *context,
+                                    const struct picture_request *request, struct es_arena *arena,
+                                    struct picture *ret_picture, struct es_err *reterr);
 
 /* Puts `folder` before the name of every sheet of a storyboard's WebVTT, and `query` ("" or
  * "?link=...") behind it. */

@@ -16,8 +16,6 @@ struct service_settings service_settings_default(void)
         .playback = PLAYBACK_PUBLIC,
         .upload_bytes_max = INT64_C(16) * 1024 * 1024 * 1024,
         .unfinished_jobs_max = 100,
-        .picture_waiters_max = 8,
-        .picture_wait_ms = 4000,
         .queue_name = "convert",
         .node_id = "api",
         .version = "",
@@ -42,8 +40,6 @@ static enum es_code check_settings(const struct service_settings *settings, stru
     if (settings->unfinished_jobs_max < 1 || settings->unfinished_jobs_max > UNFINISHED_JOBS_MAX)
         return es_fail(reterr, ES_INVALID, "unfinished jobs of a user must be 1..%d",
                        UNFINISHED_JOBS_MAX);
-    if (settings->picture_waiters_max < 0 || settings->picture_wait_ms < 0)
-        return es_fail(reterr, ES_INVALID, "nobody can wait less than not at all for a picture");
     return ES_OK;
 }
 

@@ -30,8 +30,6 @@ struct service_settings {
     enum playback_policy playback; /* of new media; PLAYBACK_POLICY */
     int64_t upload_bytes_max;      /* > 0 */
     int unfinished_jobs_max;       /* of one user; 1..UNFINISHED_JOBS_MAX */
-    int picture_waiters_max;       /* requests that may wait for a picture at once; 0: none */
-    int64_t picture_wait_ms;       /* and how long */
     const char *queue_name;        /* "convert"; what the monitor and the metrics call the queue */
     const char *node_id;           /* this process in the fleet: "api", "worker_a" */
     const char *version;

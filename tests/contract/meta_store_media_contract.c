@@ -83,6 +83,15 @@ static void a_media_is_changed_field_by_field(void **state)
     assert_int_equal(read->playback, PLAYBACK_SIGNED);
     assert_int_equal(read->status, MEDIA_ERROR);
     assert_int_equal(read->link_epoch, 2);
+    assert_false(read->facts.loudness.is_known);
+    struct media_loudness loudness = { true, -14.25, 6.5, -0.5 };
+    CALL(media_change, media.id, (&(struct media_change){ .loudness = &loudness }));
+    CALL(media_get, media.id, &f->arena, &read);
+    assert_true(read->facts.loudness.is_known);
+    assert_true(read->facts.loudness.integrated_lufs == -14.25);
+    assert_true(read->facts.loudness.range_lu == 6.5);
+    assert_true(read->facts.loudness.true_peak_dbtp == -0.5);
+    assert_int_equal(read->facts.stream_count, media.facts.stream_count);
     REFUSED(ES_NOT_FOUND, "media_not_found", media_change, "none",
             (&(struct media_change){ .revokes_links = true }));
 

@@ -98,6 +98,9 @@ static void behave(struct channel *channel, const char *how, const struct task *
         }
     } else if (strcmp(how, "climbs out") == 0) {
         open_output(channel, "../../escape");
+    } else if (strcmp(how, "paints over the original") == 0) {
+        open_output(channel, "original.flac");
+        es_sleep_ms(60000);
     } else if (strcmp(how, "hides") == 0) {
         open_output(channel, ".hidden");
     } else if (strcmp(how, "opens everything") == 0) {
@@ -185,6 +188,10 @@ static struct outcome run(const char *how, const struct task_watch *watch, struc
     struct task task = {
         .kind = TASK_CONVERT, .filename_hint = how, .input_size_bytes = 10, .spec = "{}"
     };
+    if (strcmp(how, "paints over the original") == 0) {
+        task.kind = TASK_DEPICT;
+        task.depiction = DEPICTION_POSTER;
+    }
     struct task_limits limits = { .confine = { .memory_bytes = (uint64_t)1 << 30,
                                                .cpu_seconds = 20,
                                                .file_bytes = 1 << 20,
@@ -236,6 +243,7 @@ static void what_no_engine_does_counts_as_a_crash_and_leaves_nothing(void **stat
                                         "exits quietly",
                                         "climbs out",
                                         "hides",
+                                        "paints over the original",
                                         "opens everything",
                                         "reads another input",
                                         "reads too much",
