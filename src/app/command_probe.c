@@ -29,6 +29,10 @@ static void print_facts(const char *path, const struct media_facts *facts, int64
     for (size_t i = 0; i < facts->tag_count; i++)
         print_line(text_of_unsafe(facts->tags[i].name, arena),
                    text_of_unsafe(facts->tags[i].value, arena));
+    for (size_t i = 0; i < facts->chapter_count; i++)
+        print_line("chapter",
+                   es_printf(arena, "%s %s", text_of_time(facts->chapters[i].start_seconds, arena),
+                             text_of_unsafe(facts->chapters[i].title, arena)));
 }
 
 /* The facts as the API's media object has them, one line a file. */

@@ -46,16 +46,19 @@ const char *text_of_unsafe(const char *text, struct es_arena *arena)
     return es_strdup(arena, es_buf_text(&safe));
 }
 
-const char *text_of_duration(double seconds, struct es_arena *arena)
+const char *text_of_time(double seconds, struct es_arena *arena)
 {
-    if (!(seconds > 0))
-        return "unknown length";
-    if (seconds < 1)
-        return es_printf(arena, "%.2g s", seconds);
     long long whole = llround(seconds);
     if (whole >= 3600)
         return es_printf(arena, "%lld:%02lld:%02lld", whole / 3600, whole / 60 % 60, whole % 60);
     return es_printf(arena, "%lld:%02lld", whole / 60, whole % 60);
+}
+
+const char *text_of_duration(double seconds, struct es_arena *arena)
+{
+    if (!(seconds > 0))
+        return "unknown length";
+    return seconds < 1 ? es_printf(arena, "%.2g s", seconds) : text_of_time(seconds, arena);
 }
 
 const char *text_of_size(int64_t bytes, struct es_arena *arena)

@@ -14,6 +14,7 @@
  * character's edge after SAFE_TEXT_BYTES_MAX bytes, with "..." where something is left out. */
 const char *text_of_unsafe(const char *text, struct es_arena *arena);
 
+const char *text_of_time(double seconds, struct es_arena *arena);     /* "0:00" "1:02:03" */
 const char *text_of_duration(double seconds, struct es_arena *arena); /* "0:30" "1:02:03" "0.4 s" */
 const char *text_of_size(int64_t bytes, struct es_arena *arena);      /* "512 bytes" "3.4 MiB" */
 const char *text_of_bit_rate(double bits_a_second, struct es_arena *arena); /* "128 kb/s" */

@@ -9,6 +9,7 @@ static void numbers_are_rounded_as_people_read_them(void **state)
     (void)state;
     es_auto_arena arena = { 0 };
     assert_string_equal(text_of_duration(0, &arena), "unknown length");
+    assert_string_equal(text_of_time(0, &arena), "0:00");
     assert_string_equal(text_of_duration(0.04, &arena), "0.04 s");
     assert_string_equal(text_of_duration(59.6, &arena), "1:00");
     assert_string_equal(text_of_duration(3599.4, &arena), "59:59");
