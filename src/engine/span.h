@@ -14,10 +14,10 @@
 #include "model/job.h"
 #include "wire/mp3_frames.h"
 
-#define SPAN_PLACES MP3_GRAFT_PLACES /* frames among which the join is looked for */
-#define AAC_WARM_UP_FRAMES                                                                         \
-    128 /* libavcodec's AAC needs that long to settle how finely it codes                          \
-         */
+/* Frames among which the join is looked for. */
+#define SPAN_PLACES        MP3_GRAFT_PLACES
+/* libavcodec's AAC needs that long to settle how finely it codes. */
+#define AAC_WARM_UP_FRAMES 128
 
 /* What the plan says of a span. */
 struct audio_span {

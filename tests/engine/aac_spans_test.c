@@ -8,6 +8,7 @@
 #include "oracle.h"
 
 #define FRAME_SAMPLES  1024
+#define ZONE_FRAMES    120 /* looked at, around the join */
 /* Two encoders spend their bits differently; a join that lost anything is tens of decibels down. */
 #define FRAME_LOSS_MAX (-5.0)
 #define MEAN_LOSS_MAX  (-1.0)
