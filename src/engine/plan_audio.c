@@ -111,7 +111,8 @@ void plan_audio(struct planner *planner, bool is_beside_video)
 
 enum es_code plan_audio_alone(struct planner *planner, struct es_err *reterr)
 {
-    if (planner->is_audio_copied || planner->target == JOB_HLS) {
+    /* A span of what is still arriving would wait for it and keep others from being made. */
+    if (planner->is_audio_copied || planner->target == JOB_HLS || planner->input->is_arriving) {
         plan_audio(planner, false);
         return ES_OK;
     }
