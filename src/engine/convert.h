@@ -21,6 +21,9 @@ ES_CHECK enum es_code subtitle_part_run(const struct engine_input *input,
                                         const struct engine_host *host, struct es_arena *arena,
                                         const char **ret_result, struct es_err *reterr);
 
+ES_CHECK enum es_code copy_mp3_run(const struct engine_input *input, const struct part_spec *spec,
+                                   const struct engine_host *host, struct es_arena *arena,
+                                   const char **ret_result, struct es_err *reterr);
 ES_CHECK enum es_code copy_mp4_run(const struct engine_input *input, const struct part_spec *spec,
                                    const struct engine_host *host, struct es_arena *arena,
                                    const char **ret_result, struct es_err *reterr);

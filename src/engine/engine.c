@@ -16,7 +16,7 @@
 #include "engine/output.h"
 #include "engine/tags.h"
 
-#define ENGINE_VERSION "4" /* grows when the same spec gives other bytes */
+#define ENGINE_VERSION "5" /* grows when the same spec gives other bytes */
 
 /* Opening an encoder once fills its constant tables, which children then share. */
 static void preload_encoder(const struct part_spec *spec, enum AVSampleFormat format)
@@ -108,6 +108,8 @@ enum es_code engine_convert(const struct engine_input *input, const char *spec_t
     enum es_code code = part_spec_read(spec_text, arena, &spec, reterr);
     if (code != ES_OK)
         return code;
+    if (spec.is_copied && spec.target == JOB_MP3)
+        return copy_mp3_run(input, &spec, host, arena, ret_result, reterr);
     if (spec.is_copied)
         return spec.copy.is_whole ? copy_mp4_run(input, &spec, host, arena, ret_result, reterr)
                                   : copy_part_run(input, &spec, host, arena, ret_result, reterr);

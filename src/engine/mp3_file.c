@@ -47,7 +47,11 @@ static enum es_code begin(struct mp3_file *file, const struct mp3_file_settings 
         picture_stream = picture_add_stream(muxer, codec->codec_id, codec->width, codec->height);
         av_dict_set(&picture_stream->metadata, "comment", "Cover (front)", 0);
     }
-    int status = avformat_write_header(muxer, NULL);
+    AVDictionary *options = NULL;
+    if (settings->is_padding_unknown)
+        av_dict_set(&options, "write_xing", "0", 0);
+    int status = avformat_write_header(muxer, &options);
+    av_dict_free(&options);
     if (status < 0)
         return output_fail(file->output, status, "beginning the MP3 file", reterr);
     return settings->picture ? write_picture(muxer, picture_stream, settings->picture, reterr)

@@ -15,6 +15,7 @@ struct mp3_file_settings {
     const char *name;
     const AVCodecParameters *codec; /* of the frames; its initial padding goes into the header */
     AVRational time_base;           /* of the packets that come */
+    bool is_padding_unknown; /* no header then: one of zero would have players cut what is sound */
     const struct media_tag *tags;
     size_t tag_count;
     const struct media_chapter *chapters;

@@ -160,8 +160,7 @@ static void decide_audio(struct planner *planner)
 enum es_code plan_copies(struct planner *planner, struct es_err *reterr)
 {
     const struct survey *survey = planner->survey;
-    if (planner->target == JOB_MP3 || planner->options.copy == JOB_COPY_NEVER ||
-        !is_whole_timeline(planner) ||
+    if (planner->options.copy == JOB_COPY_NEVER || !is_whole_timeline(planner) ||
         !av_match_list(survey->demuxer->format->iformat->name, copied_demuxers, ','))
         return ES_OK;
     if (survey->audio_index >= 0)

@@ -364,6 +364,48 @@ static void test_mp4_index_that_needs_more_room(void **state)
     file_input_close(&input);
 }
 
+/* Frames, tags and art are the source's, and so is every sample that is decoded. */
+static void test_mp3_is_the_sources_frames(void **state)
+{
+    (void)state;
+    oracle_do("ffmpeg -y -v error -f lavfi -i testsrc=d=1:s=120x90:r=1 -frames:v 1 art.jpg && "
+              "ffmpeg -y -v error -f lavfi -i \"aevalsrc='sin(440*2*PI*t)|random(0)/4':d=12.34:"
+              "s=44100\" -i art.jpg -map 0 -map 1 -c:a libmp3lame -b:a 128k -c:v copy "
+              "-disposition:v attached_pic -metadata title=Canto song.mp3 && "
+              "ffmpeg -y -v error -i song.mp3 -map 0:a -c:a libmp3lame -q:a 4 varied.mp3 && "
+              "ffmpeg -y -v error -i song.mp3 -map 0:a -c copy -write_xing 0 bare.mp3");
+    static const char *const names[] = { "song.mp3", "varied.mp3", "bare.mp3" };
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+        const char *source = scratch_path("%s", names[i]);
+        struct job_run run;
+        const char *output = file_in(convert(source, JOB_MP3, NULL, &run), "output.mp3");
+        assert_non_null(strstr(run.parts[0].spec, "\"copy\":{"));
+        assert_null(run.outcome.details);
+        assert_same_packets(source, output, "a:0", -100, 0, 0.00001);
+        oracle_do("ffmpeg -v error -i '%s' -map 0:a -f md5 - > a.txt && "
+                  "ffmpeg -v error -i '%s' -map 0:a -f md5 - > b.txt && cmp a.txt b.txt",
+                  source, output);
+        oracle_decodes(output);
+    }
+    const char *song =
+        file_in(convert(scratch_path("song.mp3"), JOB_MP3, NULL, NULL), "output.mp3");
+    double samples = oracle_number("ffmpeg -v error -i '%s' -map 0:a -f s16le - | wc -c", song) / 4;
+    assert_int_equal((long)samples, (long)(12.34 * 44100));
+    oracle_do(
+        "ffprobe -v error -show_entries format_tags=title -of csv=p=0 '%s' | grep -qx Canto && "
+        "ffmpeg -y -v error -i '%s' -map 0:v -c copy -f image2 -update 1 back.jpg && "
+        "cmp back.jpg art.jpg",
+        song, song);
+    /* What was asked for, or does not fit, is encoded. */
+    struct job_options options = { .bitrate_kbps = 96 };
+    struct job_run run;
+    convert(scratch_path("song.mp3"), JOB_MP3, &options, &run);
+    assert_null(strstr(run.parts[0].spec, "\"copy\":{"));
+    oracle_do("ffmpeg -y -v error -i song.mp3 -map 0:a -ar 48000 -c:a libmp3lame fast.mp3");
+    convert(scratch_path("fast.mp3"), JOB_MP3, NULL, &run);
+    assert_null(strstr(run.parts[0].spec, "\"copy\":{"));
+}
+
 static void test_same_bytes_whoever_does_it(void **state)
 {
     (void)state;
@@ -383,6 +425,7 @@ int main(void)
         cmocka_unit_test(test_tracks_that_begin_apart_stay_together),
         cmocka_unit_test(test_mp4_keeps_what_belongs_to_the_file),
         cmocka_unit_test(test_mp4_index_that_needs_more_room),
+        cmocka_unit_test(test_mp3_is_the_sources_frames),
         cmocka_unit_test(test_same_bytes_whoever_does_it),
     };
     return cmocka_run_group_tests(tests, scratch_open, scratch_close);
