@@ -1,5 +1,6 @@
-# Makes a C string literal of each line of a migration.
+# Makes one C expression of a migration: a string literal of each line, all in parentheses.
 s/[\"]/\\&/g
 s/^/"/
 s/$/\\n"/
-$s/$/,/
+1s/^/(/
+$s/$/),/
