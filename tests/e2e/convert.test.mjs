@@ -98,7 +98,7 @@ async function checkTracks(output, source) {
     const stream = streamOf(probed, type);
     assert.equal(stream !== undefined, source[type] !== null, `has ${type}`);
     if (stream) {
-      assert.equal(stream.codec_name, { audio: 'aac', video: 'h264' }[type]);
+      assert.equal(stream.codec_name, { audio: source.sound ?? 'aac', video: 'h264' }[type]);
       assertNear(await decodedSeconds(output.file, type), source[type], tolerance_seconds,
         `seconds of ${type}`);
     }
@@ -130,7 +130,7 @@ const cases = [
   { name: 'music-43s-48k.ogg', targets: ['mp3'] },
   { name: 'music-139s.flac', targets: ['mp3', 'hls'] },
   { name: 'music-181s-opus.mkv', targets: ['mp3'] },
-  { name: 'lena.mp3', targets: ['mp3', 'mp4'] },
+  { name: 'lena.mp3', targets: ['mp3', 'mp4'], sounds: { mp4: 'mp3' } }, /* copied */
   { name: 'lena.m4a', targets: ['mp3', 'hls'] },
   { name: 'lena-24bit.wav', targets: ['mp3'] },
   { name: 'speech-8k.wav', targets: ['mp3', 'mp4'] },
@@ -146,14 +146,14 @@ test('real media, converted three ways', async (t) => {
   const folder = await temporaryFolder(t);
   const program = await startProgram(t);
   const client = await new Client(program.url).signUp();
-  for (const { name, targets } of cases) {
+  for (const { name, targets, sounds } of cases) {
     const source = await sourceOf(media(name));
     const item = await client.upload(media(name));
     assert.equal(item.status, 'uploaded');
     for (const target of targets) {
       await t.test(`${name} to ${target}`, async () => {
         const output = await convertAndSave(client, item, target, folder);
-        await checks[target](output, source);
+        await checks[target](output, { ...source, sound: sounds?.[target] });
       });
     }
   }
