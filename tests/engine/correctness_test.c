@@ -130,7 +130,7 @@ static const struct source sources[] = {
     { "made/cut-off.mp4", "V:0", "a:0", CUT_OFF | DAMAGED },
     { "made/cut-off.webm", "V:0", "a:0", CUT_OFF | DAMAGED },
     { "made/cut-off.mp3", NULL, "a:0", DAMAGED },
-    { "made/damaged.mp3", NULL, "a:0", DAMAGED },
+    { "made/damaged.mp3", NULL, "a:0", DAMAGED | NEVER }, /* a copy keeps the damage */
 };
 
 struct check {
