@@ -137,16 +137,22 @@ static void a_watcher_resumes_where_it_left(void **state)
     const struct media *second = fixture_media(f, &f->ana, "second.flac");
     es_auto(events) events = NULL;
     assert_works(events_open(f->context, &events, reterr));
-    struct watcher resumed, from_start, from_another_life;
+    struct watcher resumed, from_start, from_another_life, latecomer;
     watcher_init(&resumed);
     watcher_init(&from_start);
     watcher_init(&from_another_life);
+    watcher_init(&latecomer);
     struct subscription *a = subscribe(f, events, &f->ana, last, &resumed),
                         *b = subscribe(f, events, &f->ana, 0, &from_start),
                         *c = subscribe(f, events, &f->ana, INT64_MAX, &from_another_life);
     wait_for(&resumed, EVENT_MEDIA, second->id);
     wait_for(&from_start, EVENT_MEDIA, first->id);
     wait_for(&from_start, EVENT_MEDIA, second->id);
+    /* Whoever came before one that is told of the past has been looked at by then. */
+    struct subscription *d = subscribe(f, events, &f->ana, 0, &latecomer);
+    wait_for(&latecomer, EVENT_MEDIA, second->id);
+    events_unsubscribe(events, d);
+    watcher_release(&latecomer);
     const struct media *third = fixture_media(f, &f->ana, "third.flac");
     wait_for(&from_another_life, EVENT_MEDIA, third->id);
     wait_for(&resumed, EVENT_MEDIA, third->id);
