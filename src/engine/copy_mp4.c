@@ -3,6 +3,7 @@
  * along. */
 #include <math.h>
 
+#include "engine/chapters.h"
 #include "engine/convert.h"
 #include "engine/copy_source.h"
 #include "engine/handles.h"
@@ -45,26 +46,6 @@ static void add_picture(struct mp4_file *file, const struct copy_mp4 *copy,
     mp4_file_add_picture(file, format->streams[index]->codecpar->codec_id, picture);
 }
 
-/* On the output's timeline, which begins at the spec's origin. */
-static void add_chapters(struct mp4_file *file, const struct copy_mp4 *copy,
-                         const AVFormatContext *format)
-{
-    AVFormatContext *muxer = file->muxer;
-    muxer->chapters = av_calloc(format->nb_chapters, sizeof(*muxer->chapters));
-    for (unsigned i = 0; muxer->chapters && i < format->nb_chapters; i++) {
-        const AVChapter *from = format->chapters[i];
-        int64_t origin = av_rescale_q(copy->spec->origin, copy->spec->time_base, from->time_base);
-        AVChapter *chapter = av_mallocz(sizeof(*chapter));
-        if (!chapter || av_dict_copy(&chapter->metadata, from->metadata, 0) < 0)
-            abort();
-        chapter->id = from->id;
-        chapter->time_base = from->time_base;
-        chapter->start = from->start > origin ? from->start - origin : 0;
-        chapter->end = from->end > origin ? from->end - origin : 0;
-        muxer->chapters[muxer->nb_chapters++] = chapter;
-    }
-}
-
 static enum es_code begin(struct copy_mp4 *copy, struct mp4_file *file,
                           const struct copy_source *source, int64_t index_bytes,
                           struct es_err *reterr)
@@ -80,7 +61,7 @@ static enum es_code begin(struct copy_mp4 *copy, struct mp4_file *file,
     };
     add_streams(file, source);
     add_picture(file, copy, format);
-    add_chapters(file, copy, format);
+    chapters_apply(copy->spec->chapters, copy->spec->chapter_count, file->muxer);
     return mp4_file_begin(file, &settings, reterr);
 }
 

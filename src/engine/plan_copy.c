@@ -200,7 +200,8 @@ static const struct hls_track *plan_track(struct planner *planner, bool is_video
     return track;
 }
 
-void plan_copied_track(struct planner *planner, bool is_video)
+/* What both kinds of copying parts have in common. */
+static struct part_spec copied_spec(struct planner *planner, bool is_video)
 {
     const struct survey *survey = planner->survey;
     struct part_spec spec =
@@ -212,16 +213,27 @@ void plan_copied_track(struct planner *planner, bool is_video)
     spec.is_first = true;
     spec.index = (int)planner->part_count + 1;
     spec.timeline_seconds = planner->duration_seconds;
-    spec.weight_seconds = planner->duration_seconds * COPY_WEIGHT;
     spec.copy.second_stream_index = -1;
-    if (!is_video || survey->audio_index < 0)
+    return spec;
+}
+
+/* For a part that makes the whole file. */
+static void add_tags(const struct planner *planner, struct part_spec *spec)
+{
+    spec->tags = planner->tags;
+    spec->tag_count = planner->tag_count;
+    spec->chapters = planner->chapters;
+    spec->chapter_count = planner->chapter_count;
+}
+
+void plan_copied_track(struct planner *planner, bool is_video)
+{
+    struct part_spec spec = copied_spec(planner, is_video);
+    spec.weight_seconds = planner->duration_seconds * COPY_WEIGHT;
+    if (!is_video || planner->survey->audio_index < 0)
         spec.picture_stream_index = planner->target == JOB_HLS ? -1 : planner->picture_index;
-    if (planner->target == JOB_MP3) {
-        spec.tags = planner->tags;
-        spec.tag_count = planner->tag_count;
-        spec.chapters = planner->chapters;
-        spec.chapter_count = planner->chapter_count;
-    }
+    if (planner->target == JOB_MP3)
+        add_tags(planner, &spec);
     planner_add_part(planner, PART_CONVERT, true, spec.weight_seconds,
                      part_spec_write(&spec, planner->arena));
 }
@@ -230,19 +242,11 @@ void plan_copied_film(struct planner *planner)
 {
     const struct survey *survey = planner->survey;
     bool has_video = survey->video_index >= 0;
-    struct part_spec spec =
-        planner_spec(planner, has_video ? survey->video_index : survey->audio_index);
-    spec.is_video = has_video;
-    spec.tracks = plan_track(planner, has_video);
-    spec.track_count = 1;
-    spec.is_copied = true;
-    spec.is_first = true;
-    spec.index = (int)planner->part_count + 1;
-    spec.timeline_seconds = spec.weight_seconds = planner->duration_seconds;
+    struct part_spec spec = copied_spec(planner, has_video);
+    spec.weight_seconds = planner->duration_seconds;
     spec.picture_stream_index = planner->picture_index;
-    spec.tags = planner->tags;
-    spec.tag_count = planner->tag_count;
-    spec.copy = (struct copy_spec){ .is_whole = true, .second_stream_index = -1 };
+    add_tags(planner, &spec);
+    spec.copy.is_whole = true;
     if (has_video && survey->audio_index >= 0) {
         struct part_spec second = planner_spec(planner, survey->audio_index);
         spec.copy.second_stream_index = second.stream_index;

@@ -78,7 +78,10 @@ static void assert_true_segments(const char *folder, double longest)
     }
 }
 
-static const char *const h264_aac = "-c:v libx264 -g 60 -bf 3 -crf 28 -c:a aac";
+#define H264_AAC "-c:v libx264 -g 60 -bf 3 -crf 28 -c:a aac"
+#define UNSTEADY                                                                                   \
+    "-vf \"select='not(between(mod(n,90),20,60))+eq(mod(n,7),0)'\" -fps_mode vfr "                 \
+    "-c:v libx264 -g 30 -bf 3 -crf 28 -c:a aac"
 
 static void test_hls_is_the_sources_packets(void **state)
 {
@@ -87,13 +90,10 @@ static void test_hls_is_the_sources_packets(void **state)
         const char *name, *arguments;
         double slack;
     } sources[] = {
-        { "film.mp4", "-c:v libx264 -g 60 -bf 3 -crf 28 -c:a aac", 0.0001 },
-        { "film.mkv", "-c:v libx264 -g 60 -bf 3 -crf 28 -c:a aac", 0.0011 },
+        { "film.mp4", H264_AAC, 0.0001 },
+        { "film.mkv", H264_AAC, 0.0011 },
         { "still.mp4", "-c:v libx264 -g 60 -bf 0 -crf 28 -c:a aac -profile:v baseline", 0.0001 },
-        { "unsteady.mkv",
-          "-vf \"select='not(between(mod(n,90),20,60))+eq(mod(n,7),0)'\" -fps_mode vfr "
-          "-c:v libx264 -g 30 -bf 3 -crf 28 -c:a aac",
-          0.0011 },
+        { "unsteady.mkv", UNSTEADY, 0.0011 },
     };
     for (size_t i = 0; i < sizeof(sources) / sizeof(*sources); i++) {
         const char *source = make(sources[i].name, sources[i].arguments);
@@ -175,7 +175,7 @@ static void test_only_what_must_be_is_encoded(void **state)
 static void test_what_the_user_asks_for_is_encoded(void **state)
 {
     (void)state;
-    const char *source = make("film.mp4", h264_aac);
+    const char *source = make("film.mp4", H264_AAC);
     static const struct {
         struct job_options options;
         bool is_video, is_audio;
@@ -212,14 +212,11 @@ static void test_mp4_is_the_sources_packets(void **state)
         const char *name, *arguments;
         double slack;
     } sources[] = {
-        { "film.mp4", "-c:v libx264 -g 60 -bf 3 -crf 28 -c:a aac", 0.0001 },
-        { "film.mkv", "-c:v libx264 -g 60 -bf 3 -crf 28 -c:a aac", 0.0011 },
+        { "film.mp4", H264_AAC, 0.0001 },
+        { "film.mkv", H264_AAC, 0.0011 },
         { "fast.mp4", "-c:v libx264 -bf 2 -crf 28 -c:a aac -movflags +faststart", 0.0001 },
         { "pieces.mp4", "-c:v libx264 -bf 2 -crf 28 -c:a aac -movflags +frag_keyframe", 0.0001 },
-        { "unsteady.mkv",
-          "-vf \"select='not(between(mod(n,90),20,60))+eq(mod(n,7),0)'\" -fps_mode vfr "
-          "-c:v libx264 -g 30 -bf 3 -crf 28 -c:a aac",
-          0.0011 },
+        { "unsteady.mkv", UNSTEADY, 0.0011 },
         { "open.mp4", "-c:v libx264 -x264-params open-gop=1:keyint=40:bframes=5 -c:a aac", 0.0001 },
         { "mp3.mp4", "-c:v libx264 -g 60 -crf 28 -c:a mp3", 0.0001 },
         { "endless.mov", "-c:v libx264 -g 600 -sc_threshold 0 -c:a aac", 0.0001 },
@@ -272,7 +269,7 @@ static void test_mp4_with_one_track_copied(void **state)
 static void test_tracks_that_begin_apart_stay_together(void **state)
 {
     (void)state;
-    const char *source = make("film.mp4", h264_aac);
+    const char *source = make("film.mp4", H264_AAC);
     oracle_do("ffmpeg -y -v error -i film.mp4 -itsoffset 1.5 -i film.mp4 -map 0:v -map 1:a -c copy "
               "apart.mp4 && ffmpeg -y -v error -itsoffset 0.7 -i film.mp4 -i film.mp4 -map 0:v "
               "-map 1:a -c copy apart.mkv && ffmpeg -y -v error -ss 3 -i film.mp4 -c copy cut.mp4");
@@ -307,7 +304,7 @@ static void test_mp4_keeps_what_belongs_to_the_file(void **state)
         "END=9000\\ntitle=Uno\\n[CHAPTER]\\nTIMEBASE=1/"
         "1000\\nSTART=9000\\nEND=13000\\ntitle=Dos\\n' "
         "> tags.txt");
-    make("film.mp4", h264_aac);
+    make("film.mp4", H264_AAC);
     oracle_do("ffmpeg -y -v error -i film.mp4 -i tags.txt -i cover.jpg -map 0 -map 2 -map_metadata "
               "1 -c copy -disposition:2 attached_pic whole.mp4");
     const char *output = mp4_of(scratch_path("whole.mp4"), NULL, 2);
@@ -340,7 +337,7 @@ static void test_mp4_keeps_what_belongs_to_the_file(void **state)
 static void test_mp4_index_that_needs_more_room(void **state)
 {
     (void)state;
-    const char *source = make("film.mp4", h264_aac);
+    const char *source = make("film.mp4", H264_AAC);
     es_auto_arena arena = { 0 };
     struct es_err err = { 0 };
     struct engine_input input;
@@ -415,7 +412,7 @@ static void test_mp3_is_the_sources_frames(void **state)
 static void test_same_bytes_whoever_does_it(void **state)
 {
     (void)state;
-    const char *source = make("film.mp4", h264_aac);
+    const char *source = make("film.mp4", H264_AAC);
     assert_true(files_are_equal(mp4_of(source, NULL, 2), 0, mp4_of(source, NULL, 2), 0));
 }
 

@@ -203,16 +203,25 @@ static void execute(const char *path, const char *sql)
     sqlite3_close(handle);
 }
 
+/* An empty one of this program. */
+static const char *make_database(const char *folder, struct es_arena *arena)
+{
+    struct es_err err = { 0 };
+    const char *path = es_printf(arena, "%s/x.db", folder);
+    struct meta_store *store;
+    assert_ok(meta_store_sqlite_open(path, &store, &err), err);
+    meta_store_close(store);
+    return path;
+}
+
 static void a_database_of_a_newer_program_is_refused(void **state)
 {
     (void)state;
     es_auto_arena arena = { 0 };
     struct es_err err = { 0 };
     char *folder = make_folder();
-    const char *path = es_printf(&arena, "%s/x.db", folder);
+    const char *path = make_database(folder, &arena);
     struct meta_store *store;
-    assert_ok(meta_store_sqlite_open(path, &store, &err), err);
-    meta_store_close(store);
     struct stat status;
     assert_int_equal(stat(path, &status), 0);
     assert_int_equal(status.st_mode & 0777, 0600);
@@ -229,10 +238,8 @@ static void a_database_of_an_older_program_is_brought_up_to_date(void **state)
     es_auto_arena arena = { 0 };
     struct es_err err = { 0 };
     char *folder = make_folder();
-    const char *path = es_printf(&arena, "%s/x.db", folder);
+    const char *path = make_database(folder, &arena);
     struct meta_store *store;
-    assert_ok(meta_store_sqlite_open(path, &store, &err), err);
-    meta_store_close(store);
     execute(path,
             "DROP INDEX media_by_status;"
             "DROP INDEX job_by_content; ALTER TABLE job DROP COLUMN content_key;"
