@@ -18,6 +18,14 @@ int64_t planner_ticks(double seconds, AVRational time_base)
     return ticks_of_us((int64_t)llround(seconds * AV_TIME_BASE), time_base);
 }
 
+void planner_add_tags(const struct planner *planner, struct part_spec *spec)
+{
+    spec->tags = planner->tags;
+    spec->tag_count = planner->tag_count;
+    spec->chapters = planner->chapters;
+    spec->chapter_count = planner->chapter_count;
+}
+
 void planner_add_part(struct planner *planner, enum part_kind kind, bool is_first,
                       double weight_seconds, const char *spec)
 {

@@ -49,12 +49,8 @@ static struct part_spec plan_whole(struct planner *planner, const struct sound_s
     spec.timeline_seconds = planner->duration_seconds;
     spec.weight_seconds = planner->duration_seconds * (is_beside_video ? AUDIO_WEIGHT : 1);
     spec.picture_stream_index = planner->target == JOB_HLS ? -1 : planner->picture_index;
-    if (is_mp3) {
-        spec.tags = planner->tags;
-        spec.tag_count = planner->tag_count;
-        spec.chapters = planner->chapters;
-        spec.chapter_count = planner->chapter_count;
-    }
+    if (is_mp3)
+        planner_add_tags(planner, &spec);
     if (spec.start != INT64_MIN)
         spec.start = survey->can_seek
                          ? spec.start - planner_ticks(AUDIO_PREROLL_SECONDS, spec.time_base)

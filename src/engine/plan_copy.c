@@ -217,15 +217,6 @@ static struct part_spec copied_spec(struct planner *planner, bool is_video)
     return spec;
 }
 
-/* For a part that makes the whole file. */
-static void add_tags(const struct planner *planner, struct part_spec *spec)
-{
-    spec->tags = planner->tags;
-    spec->tag_count = planner->tag_count;
-    spec->chapters = planner->chapters;
-    spec->chapter_count = planner->chapter_count;
-}
-
 void plan_copied_track(struct planner *planner, bool is_video)
 {
     struct part_spec spec = copied_spec(planner, is_video);
@@ -233,7 +224,7 @@ void plan_copied_track(struct planner *planner, bool is_video)
     if (!is_video || planner->survey->audio_index < 0)
         spec.picture_stream_index = planner->target == JOB_HLS ? -1 : planner->picture_index;
     if (planner->target == JOB_MP3)
-        add_tags(planner, &spec);
+        planner_add_tags(planner, &spec);
     planner_add_part(planner, PART_CONVERT, true, spec.weight_seconds,
                      part_spec_write(&spec, planner->arena));
 }
@@ -245,7 +236,7 @@ void plan_copied_film(struct planner *planner)
     struct part_spec spec = copied_spec(planner, has_video);
     spec.weight_seconds = planner->duration_seconds;
     spec.picture_stream_index = planner->picture_index;
-    add_tags(planner, &spec);
+    planner_add_tags(planner, &spec);
     spec.copy.is_whole = true;
     if (has_video && survey->audio_index >= 0) {
         struct part_spec second = planner_spec(planner, survey->audio_index);

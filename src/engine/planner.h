@@ -51,6 +51,9 @@ int64_t planner_ticks(double seconds, AVRational time_base);
 /* A part's spec as far as any track has it: times, trim, the stream. */
 struct part_spec planner_spec(const struct planner *planner, int stream_index);
 
+/* For a part that makes the whole file: its tags and chapters. */
+void planner_add_tags(const struct planner *planner, struct part_spec *spec);
+
 void planner_add_part(struct planner *planner, enum part_kind kind, bool is_first,
                       double weight_seconds, const char *spec);
 
