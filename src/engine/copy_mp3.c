@@ -58,6 +58,7 @@ static enum es_code copy_packets(struct copy_mp3 *copy, struct es_err *reterr)
         copy->end_seconds =
             (double)(packet->pts + packet->duration) * av_q2d(copy->source->tracks[0].time_base);
         code = mp3_file_add(copy->file, packet, reterr);
+        av_packet_unref(packet);
         if (code == ES_OK)
             code = reporter_tick(&copy->reporter, copy->end_seconds, reterr);
         if (code != ES_OK)
