@@ -5,6 +5,7 @@
 #include "engine/convert.h"
 #include "engine/cutter.h"
 #include "engine/encoder.h"
+#include "engine/loudness_meter.h"
 #include "engine/mp3_file.h"
 #include "engine/output.h"
 #include "engine/part_result.h"
@@ -25,9 +26,10 @@ struct audio_part {
     struct sound *sound;
     struct encoder *encoder;
     AVAudioFifo *fifo;
-    struct segmenter *segmenter; /* AAC */
-    struct mp3_file *mp3;        /* MP3, the whole */
-    struct output *frames;       /* MP3, a span of many */
+    struct segmenter *segmenter;  /* AAC */
+    struct mp3_file *mp3;         /* MP3, the whole */
+    struct output *frames;        /* MP3, a span of many */
+    struct loudness_meter *meter; /* MP3 */
     struct cutter cutter;
     AVFrame *block;       /* what the encoder takes at a time */
     int64_t first_sample; /* of the timeline, that the encoder gets */
@@ -41,6 +43,11 @@ struct audio_part {
 static bool is_one_of_many(const struct audio_part *part)
 {
     return part->spec->audio.span.is_one_of_many;
+}
+
+static int frame_samples(const struct part_spec *spec)
+{
+    return audio_frame_samples(spec->target, spec->audio.sample_rate);
 }
 
 static double seconds_of(const struct audio_part *part, int64_t samples)
@@ -65,6 +72,7 @@ static const char *result_of(const struct audio_part *part, const char *object, 
         .source_end_seconds = part->sound->source_end_seconds,
         .damaged_packets = sound_damaged_packets(part->sound),
         .span = part->span,
+        .loudness = part->meter ? loudness_meter_tally(part->meter) : NULL,
     };
     if (part->spec->target != JOB_HLS)
         return part_result_write(&result, NULL, 0, part->arena);
@@ -184,6 +192,7 @@ static enum es_code open_mp3_file(struct audio_part *part, const AVCodecParamete
         .time_base = part->encoder->codec->time_base,
         .tags = spec->tags,
         .tag_count = spec->tag_count,
+        .has_gain_room = !replay_gain_is_among(spec->tags, spec->tag_count),
         .chapters = spec->chapters,
         .chapter_count = spec->chapter_count,
         .picture_codec = picture ? picture->codecpar : NULL,
@@ -215,6 +224,23 @@ static enum es_code open_encoder(struct audio_part *part, enum AVSampleFormat fo
                        &part->frames, reterr);
 }
 
+/* Of what neighbouring spans have in common the later one is measured. */
+static void measure(struct audio_part *part, const AVFrame *block)
+{
+    const struct part_spec *spec = part->spec;
+    const struct audio_span *span = &spec->audio.span;
+    if (spec->target != JOB_MP3 || !loudness_meter_takes(block))
+        return;
+    if (!part->meter) {
+        int64_t own_frames =
+            span->end_frame - span_overlap_frames(spec->target) - span->first_frame;
+        part->meter =
+            loudness_meter_new(spec->audio.sample_rate,
+                               span->end_frame ? own_frames * frame_samples(spec) : INT64_MAX);
+    }
+    loudness_meter_add(part->meter, block);
+}
+
 /* Encodes what the fifo holds in whole blocks; at the end the rest too. */
 static enum es_code encode_blocks(struct audio_part *part, bool is_end, struct es_err *reterr)
 {
@@ -239,6 +265,7 @@ static enum es_code encode_blocks(struct audio_part *part, bool is_end, struct e
         if (status < 0)
             return av_fail(reterr, status, "handing sound to the encoder");
         part->encoded += size;
+        measure(part, block);
         enum es_code code = encoder_push(part->encoder, block, reterr);
         if (code == ES_OK)
             code = reporter_tick(&part->reporter, done_seconds(part), reterr);
@@ -299,8 +326,11 @@ static enum es_code finish(struct audio_part *part, const char **ret_result, str
     enum es_code code = ES_OK;
     note_span(part);
     if (part->mp3) {
+        struct replay_gain gain = { 0 };
+        if (part->meter)
+            gain = replay_gain_of(loudness_meter_tally(part->meter));
         object = job_output_name(JOB_MP3);
-        code = mp3_file_finish(part->mp3, &size_bytes, reterr);
+        code = mp3_file_finish(part->mp3, &gain, &size_bytes, reterr);
     } else if (part->frames) {
         object = part->frames->name;
         code = output_finish(part->frames, reterr);
@@ -315,11 +345,6 @@ static enum es_code finish(struct audio_part *part, const char **ret_result, str
     if (code == ES_OK)
         *ret_result = result_of(part, object, size_bytes, true);
     return code;
-}
-
-static int frame_samples(const struct part_spec *spec)
-{
-    return audio_frame_samples(spec->target, spec->audio.sample_rate);
 }
 
 static enum es_code run(struct audio_part *part, const struct engine_input *input,
@@ -360,6 +385,8 @@ enum es_code audio_part_run(const struct engine_input *input, const struct part_
         segmenter_close(part.segmenter);
     if (part.encoder)
         encoder_close(part.encoder);
+    if (part.meter)
+        loudness_meter_free(part.meter);
     av_audio_fifo_free(part.fifo);
     av_frame_free(&part.block);
     if (part.sound)

@@ -76,7 +76,7 @@ static enum es_code run(struct copy_mp3 *copy, const struct engine_input *input,
         code = es_fail_word(reterr, ES_MEDIA, "media_damaged", "no frame could be read");
     struct part_result result = { .object = job_output_name(JOB_MP3) };
     if (code == ES_OK)
-        code = mp3_file_finish(copy->file, &result.size_bytes, reterr);
+        code = mp3_file_finish(copy->file, &(struct replay_gain){ 0 }, &result.size_bytes, reterr);
     if (code != ES_OK)
         return code;
     result.end_seconds = result.source_end_seconds = copy->end_seconds;

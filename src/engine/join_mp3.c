@@ -36,6 +36,7 @@ struct mp3_join {
     struct frame_reader readers[2], *left, *right;
     size_t next_part;
     int rough_joins;
+    struct loudness_tally loudness; /* of the parts so far */
 };
 
 static void close_reader(const struct join *join, struct frame_reader *reader)
@@ -63,6 +64,8 @@ static enum es_code open_reader(struct mp3_join *mp3, struct frame_reader *reade
         join->source->open(join->source->context, result->object, &reader->input, reterr);
     reader->is_open = code == ES_OK;
     reader->result = result;
+    if (result->loudness)
+        loudness_tally_add(&mp3->loudness, result->loudness);
     reader->frame = result->span.first_frame;
     return code;
 }
@@ -242,6 +245,7 @@ static enum es_code open_file(struct mp3_join *mp3, struct es_err *reterr)
         .time_base = { 1, frame.sample_rate },
         .tags = join->spec->tags,
         .tag_count = join->spec->tag_count,
+        .has_gain_room = !replay_gain_is_among(join->spec->tags, join->spec->tag_count),
         .chapters = join->spec->chapters,
         .chapter_count = join->spec->chapter_count,
         .picture_codec = picture_codec,
@@ -264,10 +268,11 @@ static enum es_code run(struct mp3_join *mp3, struct engine_outcome *ret_outcome
         return code;
     if (mp3->frame_count > 1)
         set_skip(mp3->packet, 0, mp3->left->result->span.end_padding);
+    struct replay_gain gain = replay_gain_of(&mp3->loudness);
     int64_t size_bytes = 0;
     code = write_held(mp3, reterr);
     if (code == ES_OK)
-        code = mp3_file_finish(mp3->file, &size_bytes, reterr);
+        code = mp3_file_finish(mp3->file, &gain, &size_bytes, reterr);
     if (code != ES_OK)
         return code;
     const char **objects = es_new_array(mp3->join->arena, const char *, 1);

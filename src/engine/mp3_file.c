@@ -9,11 +9,15 @@
 #include "engine/output.h"
 #include "engine/tags.h"
 
+#define ID3_HEAD_BYTES    10
+#define ID3_PADDING_LEAST 10 /* that libav writes in any case */
+
 struct mp3_file {
     AVFormatContext *muxer;
     AVRational time_base; /* of the packets that come */
     struct output *output;
     uint32_t end_padding; /* samples at the end that do not belong to the sound */
+    bool has_gain_room;
 };
 
 static enum es_code write_picture(AVFormatContext *muxer, const AVStream *stream,
@@ -47,6 +51,8 @@ static enum es_code begin(struct mp3_file *file, const struct mp3_file_settings 
         picture_stream = picture_add_stream(muxer, codec->codec_id, codec->width, codec->height);
         av_dict_set(&picture_stream->metadata, "comment", "Cover (front)", 0);
     }
+    if (settings->has_gain_room)
+        muxer->metadata_header_padding = ID3_PADDING_LEAST + REPLAY_GAIN_ID3_BYTES_MAX;
     AVDictionary *options = NULL;
     if (settings->is_padding_unknown)
         av_dict_set(&options, "write_xing", "0", 0);
@@ -63,6 +69,7 @@ enum es_code mp3_file_open(const struct engine_host *host, const struct mp3_file
 {
     es_auto(mp3_file) file = es_malloc(sizeof(*file));
     file->time_base = settings->time_base;
+    file->has_gain_room = settings->has_gain_room;
     enum es_code code = output_open(host, settings->name, &file->output, reterr);
     if (code != ES_OK)
         return code;
@@ -105,9 +112,42 @@ enum es_code mp3_file_add(struct mp3_file *file, AVPacket *packet, struct es_err
     return status < 0 ? output_fail(file->output, status, "writing MP3 frames", reterr) : ES_OK;
 }
 
-enum es_code mp3_file_finish(struct mp3_file *file, int64_t *ret_size_bytes, struct es_err *reterr)
+/* Where the ID3 tag at the beginning ends; its size is in four times seven bits. */
+static int64_t find_tag_end(struct output *output)
+{
+    uint8_t head[ID3_HEAD_BYTES];
+    avio_flush(output->io);
+    AVIOContext *io = output_begin_read(output);
+    int got = avio_read(io, head, sizeof(head));
+    output_end_read(io);
+    if (got != sizeof(head) || memcmp(head, "ID3", 3) != 0)
+        return -1;
+    return ID3_HEAD_BYTES + (head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]);
+}
+
+/* In place of the padding behind the other tags. */
+static int write_gain(struct mp3_file *file, const struct replay_gain *gain)
+{
+    uint8_t frames[REPLAY_GAIN_ID3_BYTES_MAX];
+    size_t size = replay_gain_write_id3(gain, frames);
+    AVIOContext *io = file->output->io;
+    int64_t tag_end = find_tag_end(file->output);
+    if (tag_end < 0)
+        return AVERROR_BUG;
+    int64_t room = tag_end - ID3_PADDING_LEAST - REPLAY_GAIN_ID3_BYTES_MAX;
+    int64_t status = avio_seek(io, room, SEEK_SET);
+    if (status < 0)
+        return (int)status;
+    avio_write(io, frames, (int)size);
+    return 0;
+}
+
+enum es_code mp3_file_finish(struct mp3_file *file, const struct replay_gain *gain,
+                             int64_t *ret_size_bytes, struct es_err *reterr)
 {
     int status = av_write_trailer(file->muxer);
+    if (status >= 0 && file->has_gain_room && gain->is_known)
+        status = write_gain(file, gain);
     if (status < 0)
         return output_fail(file->output, status, "completing the MP3 file", reterr);
     enum es_code code = output_finish(file->output, reterr);

@@ -8,6 +8,7 @@
 #include "base/es_auto.h"
 #include "engine/engine.h"
 #include "engine/handles.h"
+#include "engine/replay_gain.h"
 
 #define MP3_SKIP_BYTES 10 /* AV_PKT_DATA_SKIP_SAMPLES */
 
@@ -18,6 +19,7 @@ struct mp3_file_settings {
     bool is_padding_unknown; /* no header then: one of zero would have players cut what is sound */
     const struct media_tag *tags;
     size_t tag_count;
+    bool has_gain_room; /* for tags that mp3_file_finish writes: as long whatever they say */
     const struct media_chapter *chapters;
     size_t chapter_count;
     const AVCodecParameters *picture_codec; /* of the cover art; NULL: none */
@@ -36,8 +38,9 @@ ES_DEFINE_AUTO(mp3_file, mp3_file_close);
 
 /* Contents moved away. */
 ES_CHECK enum es_code mp3_file_add(struct mp3_file *file, AVPacket *packet, struct es_err *reterr);
-/* Completes the headers and hands the object over; *ret_size_bytes is its size. */
-ES_CHECK enum es_code mp3_file_finish(struct mp3_file *file, int64_t *ret_size_bytes,
-                                      struct es_err *reterr);
+/* Completes the headers and hands the object over; *ret_size_bytes is its size. `gain` goes among
+ * the tags where room was left for it. */
+ES_CHECK enum es_code mp3_file_finish(struct mp3_file *file, const struct replay_gain *gain,
+                                      int64_t *ret_size_bytes, struct es_err *reterr);
 
 #endif

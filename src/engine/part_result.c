@@ -23,6 +23,8 @@ const char *part_result_write(const struct part_result *result, const struct hls
     json_t *span = span_result_json(&result->span);
     if (span)
         json_put(object, "span", span);
+    if (result->loudness)
+        json_put(object, "loudness", loudness_tally_json(result->loudness));
     return json_text(object, arena);
 }
 
@@ -38,6 +40,13 @@ enum es_code part_result_read(const char *text, struct es_arena *arena,
     struct span_result span;
     if (!span_result_read(json_object_get(object, "span"), &span))
         return es_fail(reterr, ES_INVALID, "a part's span is none");
+    const json_t *loudness_object = json_object_get(object, "loudness");
+    struct loudness_tally *loudness = NULL;
+    if (loudness_object) {
+        loudness = es_new(arena, struct loudness_tally);
+        if (!loudness_tally_read(loudness_object, loudness))
+            return es_fail(reterr, ES_INVALID, "a part's loudness is none");
+    }
     *ret_result = (struct part_result){
         .object = es_strdup(arena, json_member_string(object, "object", NULL)),
         .picture = es_strdup(arena, json_member_string(object, "picture", NULL)),
@@ -47,6 +56,7 @@ enum es_code part_result_read(const char *text, struct es_arena *arena,
         .source_end_seconds = json_member_real(object, "source_end_seconds", 0),
         .damaged_packets = json_member_integer(object, "damaged_packets", 0),
         .span = span,
+        .loudness = loudness,
     };
     return ES_OK;
 }

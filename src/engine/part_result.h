@@ -6,6 +6,7 @@
 
 #include "base/es_arena.h"
 #include "base/es_error.h"
+#include "engine/loudness_tally.h"
 #include "engine/span.h"
 #include "model/hls.h"
 
@@ -17,7 +18,8 @@ struct part_result {
     double end_seconds;        /* where on the job's timeline it ends; 0 for an empty span */
     double source_end_seconds; /* and where the last that was read of the source does */
     int64_t damaged_packets;
-    struct span_result span; /* where the part is one of several spans of sound */
+    struct span_result span;               /* where the part is one of several spans of sound */
+    const struct loudness_tally *loudness; /* of what of it the join takes; NULL: not measured */
 };
 
 /* `tracks` are none but for HLS. */
