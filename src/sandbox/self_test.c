@@ -35,8 +35,8 @@ static bool *holds(struct sandbox_walls *walls, const struct wall *wall)
     return (bool *)((char *)walls + wall->place);
 }
 
-static enum es_code try_wall(struct sandbox *sandbox, const struct wall *wall, bool *ret_holds,
-                             struct es_err *reterr)
+static enum es_code begin_attempt(struct sandbox *sandbox, const struct wall *wall,
+                                  struct child **ret_child, struct es_err *reterr)
 {
     const struct spawn_request wanted = {
         .errand = wall->errand,
@@ -46,12 +46,15 @@ static enum es_code try_wall(struct sandbox *sandbox, const struct wall *wall, b
                     .file_bytes = 1 << 20,
                     .fd_count = 16 },
     };
-    es_auto(child) child = NULL;
-    enum es_code code = sandbox_spawn_errand(sandbox, &wanted, &child, reterr);
-    if (code != ES_OK)
-        return es_wrap(reterr, code, "cannot try the wall '%s'", wall->name);
+    enum es_code code = sandbox_spawn_errand(sandbox, &wanted, ret_child, reterr);
+    return code ? es_wrap(reterr, code, "cannot try the wall '%s'", wall->name) : ES_OK;
+}
+
+static enum es_code end_attempt(struct child *child, const struct wall *wall, bool *ret_holds,
+                                struct es_err *reterr)
+{
     struct child_exit ended;
-    code = child_wait(child, ATTEMPT_TIMEOUT_MS, &ended, reterr);
+    enum es_code code = child_wait(child, ATTEMPT_TIMEOUT_MS, &ended, reterr);
     if (code != ES_OK)
         return es_wrap(reterr, code, "cannot try the wall '%s'", wall->name);
     *ret_holds = ended.end == CHILD_END_FORBIDDEN ||
@@ -59,18 +62,25 @@ static enum es_code try_wall(struct sandbox *sandbox, const struct wall *wall, b
     return ES_OK;
 }
 
+/* All at once: they are children of their own, and every start waits for them. */
 enum es_code sandbox_self_test(struct sandbox *sandbox, struct sandbox_walls *ret_walls,
                                struct es_err *reterr)
 {
     struct sandbox_walls walls = { .landlock_abi = landlock_abi() };
+    struct child *children[WALL_COUNT] = { 0 };
+    enum es_code code = ES_OK;
+    for (size_t i = 0; code == ES_OK && i < WALL_COUNT; i++)
+        code = begin_attempt(sandbox, &walls_tried[i], &children[i], reterr);
     for (size_t i = 0; i < WALL_COUNT; i++) {
-        enum es_code code =
-            try_wall(sandbox, &walls_tried[i], holds(&walls, &walls_tried[i]), reterr);
-        if (code != ES_OK)
-            return code;
+        if (code == ES_OK)
+            code =
+                end_attempt(children[i], &walls_tried[i], holds(&walls, &walls_tried[i]), reterr);
+        if (children[i])
+            child_close(children[i]);
     }
-    *ret_walls = walls;
-    return ES_OK;
+    if (code == ES_OK)
+        *ret_walls = walls;
+    return code;
 }
 
 bool sandbox_walls_hold(const struct sandbox_walls *walls)
