@@ -44,7 +44,7 @@ enum es_code wiring_open_local(const char *folder, struct backends *ret_backends
     if (!code)
         code = job_queue_memory_open(&ret_backends->queue, reterr);
     if (!code)
-        code = blob_store_fs_open(folder, &ret_backends->blobs, reterr);
+        code = blob_store_fs_open_fleeting(folder, &ret_backends->blobs, reterr);
     if (code)
         wiring_close(ret_backends);
     return code;

@@ -59,15 +59,20 @@ DIR *fs_open_folder(int fd, const char *name)
     return folder;
 }
 
+int fs_sync(const struct blob_store_fs *fs, int fd)
+{
+    return fs->is_lasting ? fsync(fd) : 0;
+}
+
 /* The next folder down; made, and its name made lasting, where that is wanted. */
-static int step_down(int fd, const char *name, bool makes_folders)
+static int step_down(const struct blob_store_fs *fs, int fd, const char *name, bool makes_folders)
 {
     int next = open_folder_fd(fd, name);
     if (next >= 0 || errno != ENOENT || !makes_folders)
         return next;
     if (mkdirat(fd, name, 0700) < 0 && errno != EEXIST)
         return -1;
-    if (fsync(fd) < 0)
+    if (fs_sync(fs, fd) < 0)
         return -1;
     return open_folder_fd(fd, name);
 }
@@ -82,7 +87,7 @@ enum es_code fs_open_parent(struct blob_store_fs *fs, const char *key, bool make
     for (const char *slash; (slash = strchr(segment, '/')) && slash[1]; segment = slash + 1) {
         char name[BLOB_SEGMENT_BYTES_MAX + 1] = { 0 };
         memcpy(name, segment, (size_t)(slash - segment));
-        int next = step_down(fd, name, makes_folders);
+        int next = step_down(fs, fd, name, makes_folders);
         if (next < 0 && !makes_folders && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP))
             return fs_missing(reterr, key);
         if (next < 0)
@@ -235,7 +240,7 @@ static enum es_code store_remove(struct blob_store *store, const char *key, stru
     if (unlinkat(parent_fd, name, 0) < 0)
         return errno == ENOENT || errno == EISDIR ? ES_OK
                                                   : fs_fail(reterr, errno, "cannot remove", key);
-    if (fsync(parent_fd) < 0)
+    if (fs_sync(fs, parent_fd) < 0)
         return fs_fail(reterr, errno, "cannot sync the folder of", key);
     fs_prune(fs, key);
     return ES_OK;
@@ -256,8 +261,8 @@ static const struct blob_store_ops fs_ops = {
     .list = fs_list,
 };
 
-enum es_code blob_store_fs_open(const char *folder, struct blob_store **ret_store,
-                                struct es_err *reterr)
+static enum es_code open_store(const char *folder, bool is_lasting, struct blob_store **ret_store,
+                               struct es_err *reterr)
 {
     enum es_code code = es_make_folders(folder, 0700, reterr);
     if (code)
@@ -265,11 +270,12 @@ enum es_code blob_store_fs_open(const char *folder, struct blob_store **ret_stor
     struct blob_store_fs *fs = es_malloc(sizeof(*fs));
     es_auto(blob_store) store = &fs->base;
     store->ops = &fs_ops;
+    fs->is_lasting = is_lasting;
     fs->temp_fd = -1;
     fs->root_fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fs->root_fd < 0)
         return fs_fail(reterr, errno, "cannot open the folder", folder);
-    fs->temp_fd = step_down(fs->root_fd, FS_TEMP_FOLDER, true);
+    fs->temp_fd = step_down(fs, fs->root_fd, FS_TEMP_FOLDER, true);
     if (fs->temp_fd < 0)
         return fs_fail(reterr, errno, "cannot make the folder '" FS_TEMP_FOLDER "' in", folder);
     code = fs_clean_temp(fs, reterr);
@@ -277,4 +283,16 @@ enum es_code blob_store_fs_open(const char *folder, struct blob_store **ret_stor
         return code;
     *ret_store = es_take(store);
     return ES_OK;
+}
+
+enum es_code blob_store_fs_open(const char *folder, struct blob_store **ret_store,
+                                struct es_err *reterr)
+{
+    return open_store(folder, true, ret_store, reterr);
+}
+
+enum es_code blob_store_fs_open_fleeting(const char *folder, struct blob_store **ret_store,
+                                         struct es_err *reterr)
+{
+    return open_store(folder, false, ret_store, reterr);
 }

@@ -16,4 +16,9 @@
 ES_CHECK enum es_code blob_store_fs_open(const char *folder, struct blob_store **ret_store,
                                          struct es_err *reterr);
 
+/* The same without waiting for the disk: for objects that nobody would look for after a crash of
+ * the machine. */
+ES_CHECK enum es_code blob_store_fs_open_fleeting(const char *folder, struct blob_store **ret_store,
+                                                  struct es_err *reterr);
+
 #endif

@@ -126,7 +126,7 @@ enum es_code fs_copy(struct blob_store *store, const char *from, const char *to,
     }
     if (code)
         return code;
-    if (count > 0 && fsync(copying.to_fd) < 0)
+    if (count > 0 && fs_sync(copying.fs, copying.to_fd) < 0)
         return fs_fail(reterr, errno, "cannot sync the folder", to);
     *ret_size_bytes = total;
     return ES_OK;

@@ -22,6 +22,7 @@ struct blob_store_fs {
     struct blob_store base;
     int root_fd;
     int temp_fd;
+    bool is_lasting;           /* what is written survives a crash of the machine */
     atomic_llong last_time_ns; /* of the newest commit; grows */
 };
 
@@ -29,6 +30,9 @@ struct blob_store_fs {
  * should be (or the other way round) ES_CONFLICT, ENOENT ES_NOT_FOUND, all else ES_IO. */
 enum es_code fs_fail(struct es_err *reterr, int error_number, const char *doing, const char *key);
 enum es_code fs_missing(struct es_err *reterr, const char *key);
+
+/* As fsync, where the store is a lasting one. */
+int fs_sync(const struct blob_store_fs *fs, int fd);
 
 /* The folder that holds the last segment of `key`, reached without following links, and that
  * segment. `makes_folders`: makes what is missing, lastingly. ES_NOT_FOUND blob_not_found where it

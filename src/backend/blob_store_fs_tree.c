@@ -91,7 +91,7 @@ enum es_code fs_remove_all(struct blob_store *store, const char *prefix, struct 
     code = remove_tree(parent_fd, name, reterr);
     if (code)
         return es_wrap(reterr, code, "'%s'", prefix);
-    if (fsync(parent_fd) < 0)
+    if (fs_sync(fs, parent_fd) < 0)
         return fs_fail(reterr, errno, "cannot sync the folder of", prefix);
     fs_prune(fs, path);
     return ES_OK;

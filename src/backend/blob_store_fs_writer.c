@@ -68,7 +68,7 @@ static enum es_code make_lasting(struct fs_writer *writer, struct stat *ret_stat
 {
     struct timespec moment = own_moment(writer->fs);
     if (futimens(writer->base.fd, (struct timespec[]){ moment, moment }) < 0 ||
-        fsync(writer->base.fd) < 0 || fstat(writer->base.fd, ret_status) < 0)
+        fs_sync(writer->fs, writer->base.fd) < 0 || fstat(writer->base.fd, ret_status) < 0)
         return fs_fail(reterr, errno, "cannot finish", writer->key);
     return ES_OK;
 }
@@ -82,7 +82,7 @@ static enum es_code try_rename(struct fs_writer *writer, struct es_err *reterr)
         return code;
     if (renameat(writer->fs->temp_fd, writer->name, parent_fd, name) < 0)
         return fs_fail(reterr, errno, "cannot rename into place", writer->key);
-    if (fsync(parent_fd) < 0)
+    if (fs_sync(writer->fs, parent_fd) < 0)
         return fs_fail(reterr, errno, "cannot sync the folder of", writer->key);
     return ES_OK;
 }
