@@ -67,12 +67,26 @@ enum es_code decoder_open(const struct engine_input *input, int stream_index,
     return code;
 }
 
+enum es_code decoder_open_beside(struct demuxer *demuxer, int stream_index,
+                                 struct decoder **ret_decoder, struct es_err *reterr)
+{
+    es_auto(decoder) decoder = es_malloc(sizeof(*decoder));
+    decoder->demuxer = demuxer;
+    decoder->ahead = frame_new();
+    decoder->stream = demuxer->format->streams[stream_index];
+    decoder->expected_time = AV_NOPTS_VALUE;
+    enum es_code code = open_codec(decoder, reterr);
+    if (code == ES_OK)
+        *ret_decoder = es_take(decoder);
+    return code;
+}
+
 void decoder_close(struct decoder *decoder)
 {
     avcodec_free_context(&decoder->codec);
     av_packet_free(&decoder->packet);
     av_frame_free(&decoder->ahead);
-    if (decoder->demuxer)
+    if (decoder->demuxer && decoder->input)
         demuxer_close(decoder->demuxer);
     free(decoder);
 }
@@ -120,6 +134,18 @@ static void set_time(struct decoder *decoder, AVFrame *frame)
         duration = av_rescale_q(1, av_inv_q(decoder->stream->avg_frame_rate), time_base);
     frame->pts = time;
     decoder->expected_time = time + (duration > 0 ? duration : 1);
+}
+
+void decoder_offer(struct decoder *decoder, AVPacket *packet,
+                   void (*take)(void *context, AVFrame *frame), void *context)
+{
+    if (avcodec_send_packet(decoder->codec, packet) < 0)
+        decoder->damaged_packets++;
+    while (avcodec_receive_frame(decoder->codec, decoder->ahead) == 0) {
+        set_time(decoder, decoder->ahead);
+        take(context, decoder->ahead);
+        av_frame_unref(decoder->ahead);
+    }
 }
 
 enum es_code decoder_next(struct decoder *decoder, AVFrame *frame, bool *ret_has_frame,

@@ -6,12 +6,12 @@
 #include "engine/handles.h"
 
 struct decoder {
-    struct demuxer *demuxer; /* owned */
+    struct demuxer *demuxer; /* owned, or another's */
     AVStream *stream;
     int64_t damaged_packets; /* that could not be decoded */
 
     /* private */
-    const struct engine_input *input;
+    const struct engine_input *input; /* NULL: the demuxer is another's */
     bool is_hurried;
     AVCodecContext *codec;
     AVPacket *packet;
@@ -28,6 +28,16 @@ ES_CHECK enum es_code decoder_open(const struct engine_input *input, int stream_
                                    struct decoder **ret_decoder, struct es_err *reterr);
 void decoder_close(struct decoder *decoder);
 ES_DEFINE_AUTO(decoder, decoder_close);
+
+/* For a stream of a demuxer that its owner reads and that must outlive the decoder: the owner
+ * offers the stream's packets, and no other call but decoder_close is made. ES_MEDIA
+ * unsupported_format. */
+ES_CHECK enum es_code decoder_open_beside(struct demuxer *demuxer, int stream_index,
+                                          struct decoder **ret_decoder, struct es_err *reterr);
+/* Takes a packet, NULL at the end, and has the frames that it brings taken by `take`, their `pts`
+ * always set. */
+void decoder_offer(struct decoder *decoder, AVPacket *packet,
+                   void (*take)(void *context, AVFrame *frame), void *context);
 
 /* Makes the next frames begin at or before `start` (stream time base) with nothing missing from
  * there on: from the nearest key frame whose time proves right, from the beginning where none does.

@@ -120,9 +120,10 @@ static enum es_code find_format(struct demuxer *demuxer, const AVInputFormat **r
     enum es_code code = tag_bytes(demuxer, &offset, reterr);
     if (code != ES_OK)
         return code;
-    es_auto_free uint8_t *bytes = es_malloc(PROBE_BYTES_MAX + AVPROBE_PADDING_SIZE);
+    es_auto_free uint8_t *bytes = NULL;
     for (size_t size = PROBE_BYTES_MIN; size <= PROBE_BYTES_MAX; size *= 4) {
         size_t got = 0;
+        bytes = es_realloc(bytes, size + AVPROBE_PADDING_SIZE);
         code = read_all(demuxer->input, offset, bytes, size, &got, reterr);
         if (code != ES_OK)
             return code;

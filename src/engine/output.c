@@ -9,7 +9,7 @@
 #include "engine/av_error.h"
 #include "engine/compat.h"
 
-#define IO_BUFFER_BYTES (64 * 1024)
+#define IO_BUFFER_BYTES (256 * 1024)
 
 /* A muxer's second pass over a large file is long: the host hears of us meanwhile. */
 static bool beat(struct output *output)
@@ -76,6 +76,7 @@ static void open_io(struct output *output)
         avio_alloc_context(buffer, IO_BUFFER_BYTES, 1, output, NULL, write_bytes, seek_bytes);
     if (!output->io)
         abort();
+    output->io->min_packet_size = IO_BUFFER_BYTES; /* or each packet would be a write of its own */
 }
 
 enum es_code output_open(const struct engine_host *host, const char *name,

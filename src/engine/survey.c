@@ -11,6 +11,7 @@
 
 #define CANDIDATES_MAX     8
 #define FIELD_FRAMES_MAX   12
+#define FIRST_PACKETS_MAX  1000 /* of all streams, in which both kinds begin */
 #define TAIL_SECONDS       5
 #define TAIL_PACKETS_MAX   100000
 #define CLAIM_TOLERANCE_US INT64_C(1000000)
@@ -51,7 +52,90 @@ static enum es_code look_for_fields(struct decoder *decoder, const AVFrame *firs
     return ES_OK;
 }
 
-/* The first frame of the best stream of a kind that gives one. */
+static bool is_usable(const AVFrame *frame, enum AVMediaType type)
+{
+    if (type == AVMEDIA_TYPE_AUDIO)
+        return frame->sample_rate > 0 && frame->nb_samples > 0;
+    return frame->width > 1 && frame->height > 1 && frame->width <= DIMENSION_MAX &&
+           frame->height <= DIMENSION_MAX && (int64_t)frame->width * frame->height <= PIXELS_MAX;
+}
+
+/* The frames that the best stream of a kind begins with. */
+struct firsts {
+    enum AVMediaType type;
+    int index; /* -1: there is no such stream */
+    struct decoder *decoder;
+    AVFrame *frame;   /* the survey's */
+    bool is_complete; /* nothing more is to be seen */
+    bool is_interlaced;
+    int frames_left; /* to be looked at for fields */
+};
+
+static void take_first(void *context, AVFrame *frame)
+{
+    struct firsts *firsts = context;
+    if (firsts->is_complete)
+        return;
+    if (!firsts->frame->buf[0]) {
+        if (!is_usable(frame, firsts->type)) {
+            firsts->is_complete = true;
+            return;
+        }
+        if (av_frame_ref(firsts->frame, frame) < 0)
+            abort();
+        firsts->frames_left =
+            firsts->type == AVMEDIA_TYPE_VIDEO && can_have_fields(firsts->decoder->stream)
+                ? FIELD_FRAMES_MAX
+                : 0;
+    }
+    firsts->is_interlaced = firsts->type == AVMEDIA_TYPE_VIDEO && frame_is_interlaced(frame);
+    firsts->is_complete = firsts->is_interlaced || firsts->frames_left-- == 0;
+}
+
+static enum es_code read_firsts(struct survey *survey, struct firsts kinds[static 2],
+                                struct es_err *reterr)
+{
+    es_auto(AVPacket) packet = packet_new();
+    bool has_packet = true;
+    for (int count = 0; count < FIRST_PACKETS_MAX && has_packet; count++) {
+        if (kinds[0].is_complete && kinds[1].is_complete)
+            return ES_OK;
+        enum es_code code = demuxer_read(survey->demuxer, packet, &has_packet, reterr);
+        if (code != ES_OK)
+            return code;
+        for (int i = 0; i < 2; i++)
+            if (!kinds[i].is_complete && (!has_packet || packet->stream_index == kinds[i].index))
+                decoder_offer(kinds[i].decoder, has_packet ? packet : NULL, take_first, &kinds[i]);
+        av_packet_unref(packet);
+    }
+    return ES_OK;
+}
+
+/* The first frames of both kinds in one reading, as nearly every source gives them. */
+static enum es_code find_first_frames(struct survey *survey, struct es_err *reterr)
+{
+    struct firsts kinds[2] = { { .type = AVMEDIA_TYPE_VIDEO, .frame = survey->video_frame },
+                               { .type = AVMEDIA_TYPE_AUDIO, .frame = survey->audio_frame } };
+    enum es_code code = ES_OK;
+    for (int i = 0; i < 2 && code == ES_OK; i++) {
+        kinds[i].index = demuxer_choose(survey->demuxer, kinds[i].type, 0);
+        kinds[i].is_complete =
+            kinds[i].index < 0 ||
+            decoder_open_beside(survey->demuxer, kinds[i].index, &kinds[i].decoder, NULL) != ES_OK;
+    }
+    code = read_firsts(survey, kinds, reterr);
+    for (int i = 0; i < 2; i++)
+        if (kinds[i].decoder)
+            decoder_close(kinds[i].decoder);
+    if (survey->video_frame->buf[0])
+        survey->video_index = kinds[0].index;
+    if (survey->audio_frame->buf[0])
+        survey->audio_index = kinds[1].index;
+    survey->is_interlaced = kinds[0].is_interlaced;
+    return code;
+}
+
+/* The first frame of the best stream of a kind that gives one, however far in. */
 static enum es_code find_first_frame(const struct engine_input *input, struct survey *survey,
                                      enum AVMediaType type, int *ret_index, AVFrame *frame,
                                      struct es_err *reterr)
@@ -67,14 +151,7 @@ static enum es_code find_first_frame(const struct engine_input *input, struct su
             code = decoder_next(decoder, frame, &has_frame, reterr);
         if (code != ES_OK && code != ES_MEDIA)
             return code;
-        bool is_usable =
-            has_frame &&
-            (type == AVMEDIA_TYPE_AUDIO
-                 ? frame->sample_rate > 0 && frame->nb_samples > 0
-                 : frame->width > 1 && frame->height > 1 && frame->width <= DIMENSION_MAX &&
-                       frame->height <= DIMENSION_MAX &&
-                       (int64_t)frame->width * frame->height <= PIXELS_MAX);
-        if (is_usable) {
+        if (has_frame && is_usable(frame, type)) {
             *ret_index = index;
             return type == AVMEDIA_TYPE_VIDEO
                        ? look_for_fields(decoder, frame, &survey->is_interlaced, reterr)
@@ -95,7 +172,7 @@ enum es_code survey_sound(const struct engine_input *input, int stream_index, AV
         code = decoder_next(decoder, frame, &has_frame, reterr);
     if (code != ES_OK && code != ES_MEDIA)
         return code;
-    *ret_is_usable = has_frame && frame->sample_rate > 0 && frame->nb_samples > 0;
+    *ret_is_usable = has_frame && is_usable(frame, AVMEDIA_TYPE_AUDIO);
     return ES_OK;
 }
 
@@ -270,9 +347,11 @@ enum es_code survey_make(const struct engine_input *input, struct survey **ret_s
     survey->audio_frame = frame_new();
     enum es_code code = demuxer_open(input, &survey->demuxer, reterr);
     if (code == ES_OK)
+        code = find_first_frames(survey, reterr);
+    if (code == ES_OK && survey->video_index < 0)
         code = find_first_frame(input, survey, AVMEDIA_TYPE_VIDEO, &survey->video_index,
                                 survey->video_frame, reterr);
-    if (code == ES_OK)
+    if (code == ES_OK && survey->audio_index < 0)
         code = find_first_frame(input, survey, AVMEDIA_TYPE_AUDIO, &survey->audio_index,
                                 survey->audio_frame, reterr);
     if (code != ES_OK)
