@@ -2,6 +2,7 @@
  * gives its objects to the output. */
 #include "app/local_conversion.h"
 
+#include <pthread.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -14,7 +15,21 @@
 #include "worker/prober.h"
 #include "worker/worker.h"
 
-#define POLL_MS 150
+#define POLL_MS 10
+#define DRAW_MS 150
+
+/* The probe of the source, beside the conversion, which has a look of its own. */
+struct source_probe {
+    struct media_prober *prober;
+    const char *path;
+    struct blob_reader *reader;
+    pthread_t thread;
+    bool is_running;
+    struct es_arena arena;
+    struct media_facts facts;
+    enum es_code code;
+    struct es_err err;
+};
 
 struct local {
     const struct local_conversion *conversion;
@@ -22,6 +37,7 @@ struct local {
     struct es_arena *arena;
     struct local_outcome *outcome;
     struct media_prober *prober;
+    struct source_probe source;
     struct local_output *output;
     struct backends backends;
     struct es_metrics *metrics;
@@ -31,21 +47,50 @@ struct local {
     char media_id[ES_ID_SIZE];
 };
 
-static enum es_code probe(struct local *local, struct blob_reader *reader, const char *name,
-                          struct media_facts *ret_facts, struct es_err *reterr)
+static void *source_main(void *argument)
 {
-    return local->prober->ops->probe(local->prober, reader, name, local->arena, ret_facts, reterr);
+    struct source_probe *source = argument;
+    source->code = source->prober->ops->probe(source->prober, source->reader, source->path,
+                                              &source->arena, &source->facts, &source->err);
+    return NULL;
 }
 
-static enum es_code probe_source(struct local *local, struct es_err *reterr)
+static enum es_code begin_source_probe(struct local *local, struct es_err *reterr)
 {
-    const char *path = local->conversion->input_path;
-    es_auto(blob_reader) reader = NULL;
-    enum es_code code = local_source_reader(path, &reader, reterr);
+    struct source_probe *source = &local->source;
+    source->prober = local->prober;
+    source->path = local->conversion->input_path;
+    enum es_code code = local_source_reader(source->path, &source->reader, reterr);
     if (code)
         return code;
-    local->outcome->source_size_bytes = reader->info.size_bytes;
-    return probe(local, reader, path, &local->outcome->source, reterr);
+    local->outcome->source_size_bytes = source->reader->info.size_bytes;
+    int number = pthread_create(&source->thread, NULL, source_main, source);
+    if (number)
+        return es_fail_errno(reterr, number, "cannot start a thread");
+    source->is_running = true;
+    return ES_OK;
+}
+
+static void end_source_probe(struct source_probe *source)
+{
+    if (source->is_running)
+        pthread_join(source->thread, NULL);
+    source->is_running = false;
+}
+
+/* What the probe found; where it failed that tells more than the conversion's own end. */
+static enum es_code take_source_facts(struct local *local, enum es_code code, struct es_err *reterr)
+{
+    struct source_probe *source = &local->source;
+    if (code == ES_CANCELLED)
+        return code;
+    end_source_probe(source);
+    if (source->code) {
+        *reterr = source->err;
+        return source->code;
+    }
+    local->outcome->source = media_facts_copy(&source->facts, local->arena);
+    return code;
 }
 
 static enum es_code probe_made(struct local *local, struct es_err *reterr)
@@ -58,7 +103,9 @@ static enum es_code probe_made(struct local *local, struct es_err *reterr)
     es_auto(blob_reader) reader = NULL;
     struct blob_store *blobs = local->backends.blobs;
     enum es_code code = blobs->ops->open(blobs, key, &reader, reterr);
-    return code ? code : probe(local, reader, name, &local->outcome->made, reterr);
+    return code ? code
+                : local->prober->ops->probe(local->prober, reader, name, local->arena,
+                                            &local->outcome->made, reterr);
 }
 
 static enum es_code open_local(struct local *local, struct es_err *reterr)
@@ -78,6 +125,8 @@ static enum es_code open_local(struct local *local, struct es_err *reterr)
     struct service_settings settings = service_settings_default();
     settings.jwt_keys = keys;
     settings.jwt_key_count = 1;
+    settings.password.operations = 1; /* nobody signs in */
+    settings.password.memory_bytes = PASSWORD_MEMORY_BYTES_MIN;
     settings.node_id = "convert";
     settings.version = version();
     struct service_ports ports = { .meta = local->backends.meta,
@@ -90,6 +139,10 @@ static enum es_code open_local(struct local *local, struct es_err *reterr)
 
 static void close_local(struct local *local)
 {
+    end_source_probe(&local->source);
+    if (local->source.reader)
+        blob_reader_close(local->source.reader);
+    es_arena_release(&local->source.arena);
     if (local->worker)
         worker_close(local->worker);
     if (local->context)
@@ -111,14 +164,13 @@ static enum es_code make_records(struct local *local, struct es_err *reterr)
     local->caller.username = user.username;
     struct media media = { .original_filename = local->conversion->input_path,
                            .source_object = LOCAL_SOURCE_KEY,
-                           .content_type = local->outcome->source.content_type,
+                           .content_type = "application/octet-stream",
                            .original_extension = "",
                            .original_size_bytes = local->outcome->source_size_bytes,
                            .sha256 = "",
                            .created_at_ms = user.created_at_ms,
                            .status = MEDIA_UPLOADED,
-                           .playback = PLAYBACK_SIGNED,
-                           .facts = local->outcome->source };
+                           .playback = PLAYBACK_SIGNED };
     memcpy(media.id, local->media_id, sizeof(media.id));
     memcpy(media.user_id, user.id, sizeof(media.user_id));
     struct meta_store *meta = local->backends.meta;
@@ -145,7 +197,7 @@ static enum es_code await_end(struct local *local, const char *job_id, const str
                               struct es_err *reterr)
 {
     const struct local_conversion *conversion = local->conversion;
-    for (;;) {
+    for (int64_t drawn_at_ms = 0;;) {
         if (*conversion->is_interrupted)
             return es_fail_word(reterr, ES_CANCELLED, "cancelled", "interrupted");
         es_auto_arena arena = { 0 };
@@ -158,8 +210,11 @@ static enum es_code await_end(struct local *local, const char *job_id, const str
             *ret_job = job_copy_of(view.job, local->arena);
             return ES_OK;
         }
-        if (conversion->progress)
+        int64_t now_ms = es_clock_monotonic_ms();
+        if (conversion->progress && now_ms - drawn_at_ms >= DRAW_MS) {
             conversion->progress(conversion->argument, &view.live);
+            drawn_at_ms = now_ms;
+        }
         es_sleep_ms(POLL_MS);
     }
 }
@@ -187,13 +242,13 @@ static enum es_code run_job(struct local *local, struct es_err *reterr)
 
 static enum es_code convert(struct local *local, struct es_err *reterr)
 {
-    enum es_code code = probe_source(local, reterr);
+    enum es_code code = begin_source_probe(local, reterr);
     if (!code)
         code = open_local(local, reterr);
     if (!code)
         code = make_records(local, reterr);
     if (!code)
-        code = run_job(local, reterr);
+        code = take_source_facts(local, run_job(local, reterr), reterr);
     if (!code)
         code = probe_made(local, reterr);
     return code ? code

@@ -128,7 +128,7 @@ const struct media_chapter *media_chapters_copy(const struct media_chapter *chap
     return copies;
 }
 
-static struct media_facts copy_facts(const struct media_facts *facts, struct es_arena *arena)
+struct media_facts media_facts_copy(const struct media_facts *facts, struct es_arena *arena)
 {
     struct media_facts copy = *facts;
     copy.format = es_strdup(arena, facts->format);
@@ -158,6 +158,6 @@ struct media *media_copy(const struct media *media, struct es_arena *arena)
     copy->content_type = es_strdup(arena, media->content_type);
     copy->original_extension = es_strdup(arena, media->original_extension);
     copy->sha256 = es_strdup(arena, media->sha256);
-    copy->facts = copy_facts(&media->facts, arena);
+    copy->facts = media_facts_copy(&media->facts, arena);
     return copy;
 }

@@ -125,6 +125,7 @@ ES_CHECK enum es_code media_filename_clean(const char *filename, struct es_arena
 const char *media_filename_extension(const char *filename, struct es_arena *arena);
 
 /* A deep copy into `arena`. */
+struct media_facts media_facts_copy(const struct media_facts *facts, struct es_arena *arena);
 struct media *media_copy(const struct media *media, struct es_arena *arena);
 
 #endif

@@ -158,7 +158,7 @@ enum es_code password_pool_open(const struct password_settings *settings,
                                 struct password_pool **ret_pool, struct es_err *reterr)
 {
     if (settings->operations < 1 || settings->operations > 10 ||
-        settings->memory_bytes < crypto_pwhash_argon2id_MEMLIMIT_MIN ||
+        settings->memory_bytes < PASSWORD_MEMORY_BYTES_MIN ||
         settings->memory_bytes > 1024 * 1024 * 1024 || settings->threads < 1 ||
         settings->threads > 64)
         return es_fail(reterr, ES_INVALID, "a setting of the password hash is out of range");

@@ -11,6 +11,8 @@
 #include "base/es_auto.h"
 #include "base/es_error.h"
 
+#define PASSWORD_MEMORY_BYTES_MIN 8192 /* what libsodium takes at least */
+
 #define PASSWORD_HASH_SIZE 128 /* with the zero byte; what libsodium writes */
 
 struct password_settings {
