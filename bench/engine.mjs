@@ -5,7 +5,7 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { binary } from '../tests/lib/program.mjs';
 import { firstPlay } from './lib/first_play.mjs';
-import { film, music } from './lib/inputs.mjs';
+import { film, grainyFilm, music } from './lib/inputs.mjs';
 import { median, run, runAll, sizeOf, snr, ssim } from './lib/measure.mjs';
 
 const { values: options, positionals: wanted } = parseArgs({
@@ -85,7 +85,7 @@ const cases = {
     };
   },
   async 'copy-hls'() {
-    const input = await film(long_film_seconds, 'mp4');
+    const input = await grainyFilm(long_film_seconds, 'mp4');
     return {
       goal: 0.80, input, result: '.',
       ours: (out) => convert(input, `${out}/index.m3u8`),
@@ -93,7 +93,7 @@ const cases = {
     };
   },
   async 'copy-mp4'() {
-    const input = await film(long_film_seconds, 'mkv');
+    const input = await grainyFilm(long_film_seconds, 'mkv');
     return {
       goal: 0.80, input, result: 'out.mp4',
       ours: (out) => convert(input, `${out}/out.mp4`),
@@ -101,7 +101,7 @@ const cases = {
     };
   },
   async 'copy-against-cp'() {
-    const input = await film(long_film_seconds, 'mkv');
+    const input = await grainyFilm(long_film_seconds, 'mkv');
     return {
       goal: 3, input, result: 'out.mp4',
       ours: (out) => convert(input, `${out}/out.mp4`),

@@ -31,9 +31,20 @@ export function music(seconds, extension) {
 }
 
 /* A hand-held film, 1280x720 at 30/s, H.264 with key frames every two seconds, and AAC. */
-export function film(seconds, extension) {
-  return make(`film-720p-${seconds}s.${extension}`,
+function filmOf(name, seconds, extension, ...picture) {
+  return make(`${name}-${seconds}s.${extension}`,
     [...looped('film-720p.mp4', seconds), '-map', '0:v', '-map', '0:a', '-map_metadata', '-1',
-      '-c:v', 'libx264', '-preset', 'veryfast', '-crf', '20', '-g', '60', '-r', '30',
+      '-c:v', 'libx264', '-preset', 'veryfast', ...picture, '-g', '60', '-r', '30',
       '-c:a', 'aac', '-b:a', '128k']);
+}
+
+/* Some 0.3 Mb/s: the scene is calm. */
+export function film(seconds, extension) {
+  return filmOf('film-720p', seconds, extension, '-crf', '20');
+}
+
+/* The same with a camera's grain, at 3 Mb/s, as films of that size come: there is something to copy. */
+export function grainyFilm(seconds, extension) {
+  return filmOf('film-720p-grainy', seconds, extension, '-vf', 'noise=alls=10:allf=t',
+    '-b:v', '3M', '-maxrate', '4M', '-bufsize', '6M');
 }
