@@ -95,6 +95,8 @@ void http_reply_set_header(struct http_exchange *exchange, const char *name, con
 void http_reply(struct http_exchange *exchange, int status, const char *content_type,
                 const void *bytes, size_t size);
 
+struct http_wait;
+
 /* Where the bytes of a file come from when there is no descriptor. */
 struct http_source {
     /* Fills `ret_bytes` with 1..size bytes from `offset`; may block: it runs on the handler pool
@@ -105,6 +107,10 @@ struct http_source {
     /* Optional: called once when no more is needed; must not block for long. */
     void (*close)(void *context);
     void *context;
+    /* Optional: `read` gave ES_OK and no bytes, since they are still to come. Ends the wait, soon
+     * or later and on any thread, when it is to be called again; nothing runs meanwhile. Whoever
+     * waits must bound it. That the client went away is noticed with the next call. */
+    void (*await)(void *context, struct http_wait *wait);
 };
 
 struct http_file {
@@ -127,8 +133,6 @@ struct http_file {
 void http_reply_file(struct http_exchange *exchange, const struct http_file *file);
 
 /* ---- waiting without a thread ---- */
-
-struct http_wait;
 
 /* In a handler that does not run on HTTP_LANE_LOOP, instead of a reply: once it has returned, the
  * request waits, and costs no thread, until http_wait_end. Then the handler is called again from

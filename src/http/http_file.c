@@ -3,6 +3,7 @@
 #include "http/http_internal.h"
 
 #include <assert.h>
+#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -113,6 +114,7 @@ enum pull_state { PULL_EMPTY = 0, PULL_READING, PULL_READY, PULL_FAILED };
 struct pull {
     struct http_server *server;
     struct MHD_Connection *connection;
+    int fd; /* the connection's */
     struct http_source source;
     uint64_t offset;         /* of the reply's first byte in the source */
     uint64_t size;           /* of the reply */
@@ -123,6 +125,26 @@ struct pull {
     char bytes[PULL_BYTES];
 };
 
+static void run_read(void *argument);
+
+/* Reads again, or fails where the server stops. */
+static void let_pull_go_on(void *waiter, bool is_stopping)
+{
+    struct pull *pull = waiter;
+    if (!is_stopping && http_server_submit(pull->server, HTTP_LANE_POOL, false, run_read, pull))
+        return;
+    struct MHD_Connection *connection = pull->connection;
+    atomic_store(&pull->state, PULL_FAILED);
+    MHD_resume_connection(connection);
+}
+
+/* The library does not look at a suspended connection. */
+static bool has_client_left(const struct pull *pull)
+{
+    struct pollfd socket = { .fd = pull->fd, .events = POLLRDHUP };
+    return poll(&socket, 1, 0) > 0;
+}
+
 /* On the handler pool, with the connection suspended. */
 static void run_read(void *argument)
 {
@@ -131,6 +153,12 @@ static void run_read(void *argument)
     size_t wanted = left < PULL_BYTES ? (size_t)left : PULL_BYTES, got = 0;
     enum es_code code = pull->source.read(pull->source.context, pull->offset + pull->position,
                                           pull->bytes, wanted, &got, NULL);
+    if (code == ES_OK && got == 0 && pull->source.await && !has_client_left(pull)) {
+        struct http_wait *wait = http_wait_open(pull->server, pull, let_pull_go_on);
+        pull->source.await(pull->source.context, wait);
+        http_wait_leave(wait);
+        return;
+    }
     pull->filled = got;
     struct MHD_Connection *connection = pull->connection;
     atomic_store(&pull->state, code == ES_OK && got > 0 ? PULL_READY : PULL_FAILED);
@@ -186,6 +214,7 @@ struct MHD_Response *http_source_response(struct http_exchange *exchange)
     struct pull *pull = es_malloc(sizeof(*pull));
     pull->server = exchange->server;
     pull->connection = exchange->connection;
+    pull->fd = exchange->conn->fd;
     pull->source = exchange->reply.source;
     pull->offset = exchange->reply.offset;
     pull->size = exchange->reply.size;

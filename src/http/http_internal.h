@@ -290,8 +290,12 @@ void http_streams_end(struct http_server *server); /* all of them, for the stop 
 
 /* ---- http_wait.c ---- */
 
-/* The handler that asked for a wait has returned. The exchange is no longer the caller's. */
-void http_wait_leave(struct http_exchange *exchange);
+/* `go_on(waiter)` is called once, on any thread: when the wait is ended and was left, or when the
+ * server stops. */
+struct http_wait *http_wait_open(struct http_server *server, void *waiter,
+                                 void (*go_on)(void *waiter, bool is_stopping));
+/* Nothing runs for the waiter any more, which is no longer the caller's. */
+void http_wait_leave(struct http_wait *wait);
 /* For the stop: all of them go on. Then, with no handler running any more: the last has. */
 void http_waits_end(struct http_server *server);
 void http_waits_await(struct http_server *server);

@@ -86,7 +86,7 @@ static void run_task(void *argument)
     struct MHD_Connection *connection = exchange->connection;
     call_route(exchange);
     if (exchange->wait)
-        http_wait_leave(exchange);
+        http_wait_leave(exchange->wait);
     else
         MHD_resume_connection(connection); /* the loop's again, which may end it at once */
 }

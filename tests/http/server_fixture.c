@@ -199,6 +199,33 @@ static void handle_later(struct http_exchange *exchange)
     sem_post(&fixture->has_entered);
 }
 
+/* Gives ten bytes a time, each after a wait. */
+static enum es_code read_waiting(void *context, uint64_t offset, void *ret_bytes, size_t size,
+                                 size_t *ret_size, struct es_err *reterr)
+{
+    struct fixture *fixture = context;
+    *ret_size = 0;
+    if (!atomic_exchange(&fixture->may_read, false))
+        return ES_OK;
+    return read_source(context, offset, ret_bytes, size < 10 ? size : 10, ret_size, reterr);
+}
+
+static void await_bytes(void *context, struct http_wait *wait)
+{
+    struct fixture *fixture = context;
+    atomic_store(&fixture->waits[atomic_fetch_add(&fixture->wait_count, 1)], wait);
+    sem_post(&fixture->has_entered);
+}
+
+static void handle_waiting_source(struct http_exchange *exchange)
+{
+    struct http_file file = file_of(exchange);
+    file.source =
+        (struct http_source){ .read = read_waiting, .context = of(exchange), .await = await_bytes };
+    file.size_bytes = 30;
+    http_reply_file(exchange, &file);
+}
+
 static const struct http_route routes[] = {
     { "GET", "/hello", handle_hello },
     { "GET", "/loop", handle_hello, .lane = HTTP_LANE_LOOP },
@@ -224,6 +251,7 @@ static const struct http_route routes[] = {
     { "GET", "/wait", handle_wait },
     { "GET", "/nothing", handle_nothing },
     { "GET", "/later", handle_later },
+    { "GET", "/waiting-source", handle_waiting_source },
     { 0 },
 };
 

@@ -23,8 +23,9 @@ struct fixture {
     sem_t may_leave;   /* ... until this is posted */
     atomic_int finished, finished_complete, last_status, abandoned, refused;
     _Atomic(struct http_stream *) stream;         /* of the last GET /events */
-    _Atomic(struct http_wait *) waits[WAITS_MAX]; /* of each GET /later, in order */
+    _Atomic(struct http_wait *) waits[WAITS_MAX]; /* of GET /later and /waiting-source, in order */
     atomic_int wait_count;
+    atomic_bool may_read; /* GET /waiting-source, once */
     atomic_int streams_closed;
     atomic_bool has_failing_source;
 };

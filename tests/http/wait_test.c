@@ -114,6 +114,62 @@ static void a_stop_and_the_end_of_waits_may_meet(void **state)
     }
 }
 
+static void a_source_may_wait_for_its_bytes(void **state)
+{
+    (void)state;
+    const struct http_settings settings = fixture_settings(false);
+    struct fixture *fixture = fixture_open(&settings);
+    int fd = client_open(fixture);
+    client_send(fd, REQUEST("GET /waiting-source", ""));
+    for (size_t i = 0; i < 3; i++) {
+        sem_wait(&fixture->has_entered);
+        while (http_server_load(fixture->server).handlers_busy > 0)
+            es_sleep_ms(1); /* no thread waits with it */
+        atomic_store(&fixture->may_read, true);
+        http_wait_end(atomic_load(&fixture->waits[i]));
+    }
+    auto_answer answer = client_read(fd, false);
+    assert_int_equal(answer.status, 200);
+    assert_int_equal(answer.body.size, 30);
+    for (size_t i = 0; i < 30; i++)
+        assert_int_equal((unsigned char)answer.body.bytes[i], file_byte(i));
+    close(fd);
+    fixture_close(fixture);
+}
+
+static void a_stop_ends_sources_that_wait(void **state)
+{
+    (void)state;
+    const struct http_settings settings = fixture_settings(false);
+    struct fixture *fixture = fixture_open(&settings);
+    int fd = client_open(fixture);
+    client_send(fd, REQUEST("GET /waiting-source", ""));
+    sem_wait(&fixture->has_entered);
+    http_server_stop(fixture->server, 10000);
+    http_wait_end(atomic_load(&fixture->waits[0]));
+    auto_answer answer = client_read(fd, false);
+    assert_false(answer.is_whole);
+    close(fd);
+    fixture_close(fixture);
+}
+
+static void a_source_whose_client_left_waits_no_more(void **state)
+{
+    (void)state;
+    const struct http_settings settings = fixture_settings(false);
+    struct fixture *fixture = fixture_open(&settings);
+    int fd = client_open(fixture);
+    client_send(fd, REQUEST("GET /waiting-source", ""));
+    sem_wait(&fixture->has_entered);
+    close(fd);
+    http_wait_end(atomic_load(&fixture->waits[0]));
+    while (atomic_load(&fixture->finished) == 0)
+        es_sleep_ms(1);
+    assert_int_equal(atomic_load(&fixture->wait_count), 1);
+    assert_int_equal(atomic_load(&fixture->finished_complete), 0);
+    fixture_close(fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -122,6 +178,9 @@ int main(void)
         cmocka_unit_test(a_wait_outlives_its_client),
         cmocka_unit_test(a_stop_refuses_who_waits),
         cmocka_unit_test(a_stop_and_the_end_of_waits_may_meet),
+        cmocka_unit_test(a_source_may_wait_for_its_bytes),
+        cmocka_unit_test(a_stop_ends_sources_that_wait),
+        cmocka_unit_test(a_source_whose_client_left_waits_no_more),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
