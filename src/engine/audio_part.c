@@ -15,8 +15,11 @@
 #include <libavutil/intreadwrite.h>
 
 #include "engine/av_error.h"
+#include "model/mp3_plan.h"
 
 #define DEFAULT_FRAME_SAMPLES 1152
+/* Of silence at a foretold end: as many as fit into a LAME header beside the encoder's own. */
+#define FILL_SAMPLES_MAX      2304
 
 struct audio_part {
     const struct part_spec *spec;
@@ -36,6 +39,7 @@ struct audio_part {
     int64_t encoded;      /* samples of the timeline up to which the encoder got them */
     int64_t next_time;    /* AAC: of the packet behind the last one */
     int64_t frame_count;  /* that came out of the encoder */
+    int64_t fill_samples; /* of silence, that a foretold length asked for */
     struct span_result span;
     const char *picture; /* the object of the cover art, for the join */
 };
@@ -48,6 +52,12 @@ static bool is_one_of_many(const struct audio_part *part)
 static int frame_samples(const struct part_spec *spec)
 {
     return audio_frame_samples(spec->target, spec->audio.sample_rate);
+}
+
+/* Whether the part makes the head of a file whose length is foretold. */
+static bool has_head(const struct part_spec *spec)
+{
+    return spec->is_first && spec->target == JOB_MP3 && spec->audio.span.foretold_samples > 0;
 }
 
 static double seconds_of(const struct audio_part *part, int64_t samples)
@@ -68,7 +78,7 @@ static const char *result_of(const struct audio_part *part, const char *object, 
         .picture = part->picture,
         .size_bytes = size_bytes,
         .shift = part->segmenter ? part->segmenter->settings.shift : 0,
-        .end_seconds = part->encoder ? seconds_of(part, part->encoded) : 0,
+        .end_seconds = part->encoder ? seconds_of(part, part->encoded - part->fill_samples) : 0,
         .source_end_seconds = part->sound->source_end_seconds,
         .damaged_packets = sound_damaged_packets(part->sound),
         .span = part->span,
@@ -177,7 +187,8 @@ static enum es_code open_segmenter(struct audio_part *part, const AVCodecParamet
     return segmenter_open(&settings, &part->segmenter, reterr);
 }
 
-static enum es_code open_mp3_file(struct audio_part *part, const AVCodecParameters *codec,
+static enum es_code open_mp3_file(struct audio_part *part, const char *name,
+                                  const AVCodecParameters *codec, struct mp3_file **ret_file,
                                   struct es_err *reterr)
 {
     const struct part_spec *spec = part->spec;
@@ -187,7 +198,7 @@ static enum es_code open_mp3_file(struct audio_part *part, const AVCodecParamete
                                   ? format->streams[picture_index]
                                   : NULL;
     struct mp3_file_settings settings = {
-        .name = job_output_name(JOB_MP3),
+        .name = name,
         .codec = codec,
         .time_base = part->encoder->codec->time_base,
         .tags = spec->tags,
@@ -198,7 +209,26 @@ static enum es_code open_mp3_file(struct audio_part *part, const AVCodecParamete
         .picture_codec = picture ? picture->codecpar : NULL,
         .picture = picture ? &picture->attached_pic : NULL,
     };
-    return mp3_file_open(part->host, &settings, &part->mp3, reterr);
+    return mp3_file_open(part->host, &settings, ret_file, reterr);
+}
+
+/* What stands before the frames of all spans, for those who play them before they are joined. */
+static enum es_code publish_head(struct audio_part *part, const AVCodecParameters *codec,
+                                 struct es_err *reterr)
+{
+    const struct audio_spec *audio = &part->spec->audio;
+    int64_t samples = audio->span.foretold_samples;
+    int64_t frames = mp3_frame_count(samples, audio->sample_rate);
+    struct mp3_totals totals = {
+        .frame_count = frames,
+        .audio_bytes = mp3_frames_bytes(audio->bitrate_kbps, audio->sample_rate, frames),
+        .delay = codec->initial_padding,
+        .end_padding = (int)(frames * mp3_frame_samples(audio->sample_rate) - samples) -
+                       codec->initial_padding,
+    };
+    es_auto(mp3_file) head = NULL;
+    enum es_code code = open_mp3_file(part, MP3_HEAD_NAME, codec, &head, reterr);
+    return code == ES_OK ? mp3_file_finish_head(head, &totals, reterr) : code;
 }
 
 /* Everything that has to wait until the format of the filtered sound is known. */
@@ -219,9 +249,12 @@ static enum es_code open_encoder(struct audio_part *part, enum AVSampleFormat fo
     if (spec->target != JOB_MP3)
         return open_segmenter(part, parameters, reterr);
     if (!is_one_of_many(part))
-        return open_mp3_file(part, parameters, reterr);
-    return output_open(part->host, es_printf(part->arena, "part-%05d.mp3", spec->index),
-                       &part->frames, reterr);
+        return open_mp3_file(part, job_output_name(JOB_MP3), parameters, &part->mp3, reterr);
+    if (has_head(spec))
+        code = publish_head(part, parameters, reterr);
+    return code == ES_OK ? output_open(part->host, mp3_part_name(spec->index, part->arena),
+                                       &part->frames, reterr)
+                         : code;
 }
 
 /* Of what neighbouring spans have in common the later one is measured. */
@@ -292,6 +325,37 @@ static enum es_code take_sound(void *context, AVFrame *frame, struct es_err *ret
     return encode_blocks(part, false, reterr);
 }
 
+/* The last span of a foretold length, where the sound was some samples short of the last frame. */
+static enum es_code fill_up(struct audio_part *part, struct es_err *reterr)
+{
+    const struct audio_span *span = &part->spec->audio.span;
+    const AVCodecContext *codec = part->encoder->codec;
+    int64_t samples = part->encoded + av_audio_fifo_size(part->fifo);
+    int64_t missing = span->foretold_samples - samples;
+    bool is_short = !span->end_frame && missing > 0 && missing <= FILL_SAMPLES_MAX &&
+                    mp3_frame_count(samples, codec->sample_rate) <
+                        mp3_frame_count(span->foretold_samples, codec->sample_rate);
+    if (!is_short)
+        return ES_OK;
+    es_auto(AVFrame) silence = frame_new();
+    silence->nb_samples = (int)missing;
+    silence->format = codec->sample_fmt;
+    int status = av_channel_layout_copy(&silence->ch_layout, &codec->ch_layout);
+    if (status >= 0)
+        status = av_frame_get_buffer(silence, 0);
+    if (status >= 0)
+        status = av_samples_set_silence(silence->extended_data, 0, silence->nb_samples,
+                                        silence->ch_layout.nb_channels, codec->sample_fmt);
+    if (status >= 0)
+        status =
+            av_audio_fifo_write(part->fifo, (void **)silence->extended_data, silence->nb_samples);
+    if (status < 0)
+        return av_fail(reterr, status, "filling the last frame");
+    part->fill_samples = missing;
+    part->span.end_padding += (int)missing;
+    return ES_OK;
+}
+
 static enum es_code encode(struct audio_part *part, struct es_err *reterr)
 {
     enum es_code code = sound_run(part->sound, reterr);
@@ -301,7 +365,9 @@ static enum es_code encode(struct audio_part *part, struct es_err *reterr)
         return is_one_of_many(part) && !part->spec->is_first
                    ? ES_OK
                    : es_fail_word(reterr, ES_MEDIA, "media_damaged", "no sound could be decoded");
-    code = encode_blocks(part, true, reterr);
+    code = fill_up(part, reterr);
+    if (code == ES_OK)
+        code = encode_blocks(part, true, reterr);
     return code == ES_OK ? encoder_push(part->encoder, NULL, reterr) : code;
 }
 
@@ -342,9 +408,13 @@ static enum es_code finish(struct audio_part *part, const char **ret_result, str
         object = part->segmenter->settings.object_name;
         size_bytes = part->segmenter->size_bytes;
     }
-    if (code == ES_OK)
-        *ret_result = result_of(part, object, size_bytes, true);
-    return code;
+    if (code != ES_OK)
+        return code;
+    *ret_result = result_of(part, object, size_bytes, true);
+    if (!has_head(part->spec))
+        return ES_OK;
+    part->reporter.is_playable = true;
+    return reporter_publish(&part->reporter, done_seconds(part), *ret_result, reterr);
 }
 
 static enum es_code run(struct audio_part *part, const struct engine_input *input,

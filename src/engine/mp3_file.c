@@ -8,6 +8,7 @@
 #include "engine/chapters.h"
 #include "engine/output.h"
 #include "engine/tags.h"
+#include "wire/mp3_frames.h"
 
 #define ID3_HEAD_BYTES    10
 #define ID3_PADDING_LEAST 10 /* that libav writes in any case */
@@ -154,4 +155,48 @@ enum es_code mp3_file_finish(struct mp3_file *file, const struct replay_gain *ga
     if (code == ES_OK)
         *ret_size_bytes = file->output->size_bytes;
     return code;
+}
+
+/* Where the tags end, by their header (ID3v2.4.0, 3.1). */
+static int64_t tag_bytes(const uint8_t *header)
+{
+    int64_t size = 0;
+    if (memcmp(header, "ID3", 3) != 0)
+        return 0;
+    for (int i = 6; i < ID3_HEAD_BYTES; i++)
+        size = size << 7 | (header[i] & 0x7f);
+    return ID3_HEAD_BYTES + size;
+}
+
+/* Reads the Xing/LAME header back from behind the tags. */
+static bool read_info(struct output *output, uint8_t ret_frame[static MP3_FRAME_BYTES_MAX],
+                      int64_t *ret_offset, int *ret_size)
+{
+    uint8_t header[ID3_HEAD_BYTES];
+    AVIOContext *reader = output_begin_read(output);
+    bool is_read = avio_read(reader, header, ID3_HEAD_BYTES) == ID3_HEAD_BYTES;
+    int64_t offset = is_read ? tag_bytes(header) : 0, size = output->size_bytes - offset;
+    is_read &= size > 0 && size <= MP3_FRAME_BYTES_MAX &&
+               avio_seek(reader, offset, SEEK_SET) == offset &&
+               avio_read(reader, ret_frame, (int)size) == size;
+    output_end_read(reader);
+    *ret_offset = offset;
+    *ret_size = (int)size;
+    return is_read;
+}
+
+enum es_code mp3_file_finish_head(struct mp3_file *file, const struct mp3_totals *totals,
+                                  struct es_err *reterr)
+{
+    struct output *output = file->output;
+    uint8_t frame[MP3_FRAME_BYTES_MAX];
+    int64_t offset;
+    int size;
+    avio_flush(output->io);
+    if (!read_info(output, frame, &offset, &size) ||
+        !mp3_info_complete(frame, (size_t)size, totals))
+        return es_fail(reterr, ES_IO, "'%s' has no Xing/LAME header at its end", output->name);
+    avio_seek(output->io, offset, SEEK_SET);
+    avio_write(output->io, frame, size);
+    return output_finish(output, reterr);
 }

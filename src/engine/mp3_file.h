@@ -9,6 +9,7 @@
 #include "engine/engine.h"
 #include "engine/handles.h"
 #include "engine/replay_gain.h"
+#include "wire/mp3_info.h"
 
 #define MP3_SKIP_BYTES 10 /* AV_PKT_DATA_SKIP_SAMPLES */
 
@@ -42,5 +43,10 @@ ES_CHECK enum es_code mp3_file_add(struct mp3_file *file, AVPacket *packet, stru
  * the tags where room was left for it. */
 ES_CHECK enum es_code mp3_file_finish(struct mp3_file *file, const struct replay_gain *gain,
                                       int64_t *ret_size_bytes, struct es_err *reterr);
+/* Instead, before any frame was added: the object is the head alone, tags and Xing/LAME header, as
+ * it will stand before frames of those totals but for their loudness and the checksum of their
+ * bytes. */
+ES_CHECK enum es_code mp3_file_finish_head(struct mp3_file *file, const struct mp3_totals *totals,
+                                           struct es_err *reterr);
 
 #endif

@@ -12,18 +12,20 @@
 #define AAC_SPAN_SECONDS  120
 #define SPANS_MIN_SECONDS 1.5  /* times a span's; what is shorter stays one */
 #define FILTER_PHASES_MAX 1024 /* libswresample's: with more, phases are rounded */
+#define TAIL_SAMPLES      64   /* that a resampler may give in the end beyond what is counted */
 
 /* Containers by how a place in them is found. */
 struct seek_rule {
     const char *demuxers;
     int part_count_max;
-    bool is_steady; /* times cannot jump: they are counted by bytes or written in each frame */
+    bool is_steady;      /* times cannot jump: they are counted by bytes or written in each frame */
+    bool is_claim_exact; /* the header knows the end better than the last packets do */
 };
 
 static const struct seek_rule seek_rules[] = {
     { "wav,w64,aiff,au,flac", PART_COUNT_MAX / 2, true },
     { "mov,mp4,m4a,3gp,3g2,mj2", PART_COUNT_MAX / 2, false },
-    { "ogg", PART_COUNT_MAX / 2, false },
+    { "ogg", PART_COUNT_MAX / 2, false, .is_claim_exact = true },
     { "mp3,aac", 8, false }, /* all packets before the place are read */
 };
 static const struct seek_rule no_seek = { "", 4, false };
@@ -147,11 +149,32 @@ static void add_span(struct planner *planner, const struct part_spec *model, int
     spec.audio.span.first_frame = first_frame;
     spec.audio.span.end_frame =
         i + 1 < count ? next_first_frame + span_overlap_frames(planner->target) : 0;
-    spec.tag_count = spec.chapter_count = 0; /* the join writes them */
+    bool has_head = i == 0 && spec.audio.span.foretold_samples > 0;
+    if (!has_head) /* else the join alone writes them */
+        spec.tag_count = spec.chapter_count = 0;
     if (i > 0)
         spec.picture_stream_index = -1;
     planner_add_part(planner, PART_CONVERT, spec.is_first, spec.weight_seconds,
                      part_spec_write(&spec, planner->arena));
+}
+
+/* How many samples there are going to be, or a few more: silence makes up for those. */
+static int64_t foretell_samples(const struct planner *planner, const struct seek_rule *rule,
+                                int rate)
+{
+    const AVFormatContext *format = planner->survey->demuxer->format;
+    double seconds = planner->duration_seconds;
+    if (rule->is_claim_exact && planner->is_end_open && format->duration > 0) {
+        int64_t start_us = format->start_time != AV_NOPTS_VALUE ? format->start_time : 0;
+        int64_t end_us = start_us + format->duration;
+        seconds = fmax(seconds, (double)(end_us - planner->origin_us) / AV_TIME_BASE);
+    }
+    const AVFrame *frame = planner->survey->audio_frame;
+    int64_t tail = TAIL_SAMPLES;
+    const AVStream *stream = planner_stream(planner, planner->survey->audio_index);
+    if (stream->codecpar->codec_id == AV_CODEC_ID_AAC) /* its last frame is never cut */
+        tail += av_rescale_rnd(frame->nb_samples, rate, frame->sample_rate, AV_ROUND_UP);
+    return llround(seconds * rate) + tail;
 }
 
 enum es_code plan_spans(struct planner *planner, const struct part_spec *whole, bool *ret_is_cut,
@@ -173,6 +196,8 @@ enum es_code plan_spans(struct planner *planner, const struct part_spec *whole, 
         span->zero = model.audio.is_synced ? model.origin : survey->audio_frame->pts;
     }
     int rate = model.audio.sample_rate;
+    if (span->is_sought && planner->target == JOB_MP3)
+        span->foretold_samples = foretell_samples(planner, rule, rate);
     int samples = audio_frame_samples(planner->target, rate);
     int64_t period = planner->target == JOB_MP3 ? mp3_padding_period(rate) : 1;
     double periods = planner->duration_seconds * rate / samples / (double)period;

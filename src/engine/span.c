@@ -3,11 +3,12 @@
 
 #include "wire/json.h"
 
-#define FRAME_COUNT_MAX (INT64_C(1) << 40)
-#define SAMPLES_MAX     100000
-#define RATE_MAX        384000
-#define WINDOW_MAX      255
-#define AAC_SAMPLES     1024
+#define FRAME_COUNT_MAX       (INT64_C(1) << 40)
+#define SAMPLES_MAX           100000
+#define RATE_MAX              384000
+#define WINDOW_MAX            255
+#define AAC_SAMPLES           1024
+#define MP3_FRAME_SAMPLES_MAX 1152
 
 int audio_frame_samples(enum job_target target, int sample_rate)
 {
@@ -24,6 +25,7 @@ json_t *audio_span_json(const struct audio_span *span)
     json_put(object, "source_rate", json_integer(span->source_rate));
     json_put(object, "first_frame", json_integer(span->first_frame));
     json_put(object, "end_frame", json_integer(span->end_frame));
+    json_put(object, "foretold_samples", json_integer(span->foretold_samples));
     return object;
 }
 
@@ -49,8 +51,10 @@ bool audio_span_read(const json_t *object, struct audio_span *ret_span)
         .zero = json_member_integer(object, "zero", 0),
         .first_frame = json_member_integer(object, "first_frame", -1),
         .end_frame = json_member_integer(object, "end_frame", -1),
+        .foretold_samples = json_member_integer(object, "foretold_samples", 0),
     };
-    if (!is_within(source_rate, span.is_sought, RATE_MAX) ||
+    if (!is_within(span.foretold_samples, 0, FRAME_COUNT_MAX * MP3_FRAME_SAMPLES_MAX) ||
+        !is_within(source_rate, span.is_sought, RATE_MAX) ||
         !is_within(span.first_frame, 0, FRAME_COUNT_MAX) ||
         !is_within(span.end_frame, 0, FRAME_COUNT_MAX) ||
         (span.end_frame && span.end_frame <= span.first_frame))

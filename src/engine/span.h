@@ -29,6 +29,9 @@ struct audio_span {
     int source_rate; /* is_sought: the source's samples a second */
     int64_t first_frame; /* the encoder's first */
     int64_t end_frame;   /* behind the last that is wanted; 0: to the source's end */
+    /* Samples of the whole timeline that the file is foretold to hold; 0: that is not known. Where
+     * the last span ends a little earlier, silence that players drop makes up for it. */
+    int64_t foretold_samples;
 };
 
 /* What the part says that made it. */

@@ -7,9 +7,10 @@
 #include "engine/demuxer.h"
 #include "model/hls_json.h"
 #include "model/media_json.h"
+#include "model/mp3_plan.h"
 #include "wire/json.h"
 
-#define SPEC_VERSION 9
+#define SPEC_VERSION 10
 
 static json_t *rational_json(AVRational value)
 {
@@ -170,6 +171,21 @@ static bool audio_read(const json_t *object, struct es_arena *arena, struct audi
            audio_span_read(json_object_get(object, "span"), &audio->span);
 }
 
+/* What the gateway is to know of a span of an MP3; NULL where that is not foretold. */
+static json_t *mp3_json(const struct part_spec *spec)
+{
+    const struct audio_span *span = &spec->audio.span;
+    int rate = spec->audio.sample_rate;
+    if (spec->target != JOB_MP3 || span->foretold_samples == 0)
+        return NULL;
+    struct mp3_span foretold = {
+        .first_frame = span->first_frame,
+        .end_frame =
+            span->end_frame ? span->end_frame : mp3_frame_count(span->foretold_samples, rate),
+    };
+    return mp3_span_json(&foretold, spec->audio.bitrate_kbps, rate);
+}
+
 static json_t *copy_json(const struct copy_spec *copy)
 {
     json_t *object = json_object();
@@ -252,6 +268,9 @@ const char *part_spec_write(const struct part_spec *spec, struct es_arena *arena
                  indexes_json(spec->subtitle_streams, spec->track_count));
     else
         json_put(object, "audio", audio_json(&spec->audio));
+    json_t *mp3 = mp3_json(spec);
+    if (mp3)
+        json_put(object, "mp3", mp3);
     return json_text(object, arena);
 }
 

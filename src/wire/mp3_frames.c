@@ -9,6 +9,10 @@
 #define KBPS_UNIT      1000
 #define MIXED_FLAG     4
 
+/* lame_encode_flush */
+#define LAME_DELAY_SAMPLES 576
+#define LAME_PADDING_MIN   576
+
 /* Bits from the most significant one on; the caller has seen that they are there. */
 struct bit_reader {
     const uint8_t *bytes;
@@ -32,6 +36,15 @@ static bool is_low_rate(int sample_rate)
 int mp3_frame_samples(int sample_rate)
 {
     return is_low_rate(sample_rate) ? 576 : 1152;
+}
+
+int64_t mp3_frame_count(int64_t sample_count, int sample_rate)
+{
+    int64_t frame = mp3_frame_samples(sample_rate), samples = sample_count + LAME_DELAY_SAMPLES;
+    int64_t padding = frame - samples % frame;
+    if (padding < LAME_PADDING_MIN)
+        padding += frame;
+    return (samples + padding) / frame;
 }
 
 /* A frame's bytes are bitrate_kbps * byte_units / sample_rate, before rounding. */

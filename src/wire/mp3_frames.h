@@ -39,6 +39,9 @@ bool mp3_frame_read(const uint8_t *bytes, size_t size, struct mp3_frame *ret_fra
 /* Samples that a frame of this sample rate holds: 1152, or 576 below 32 kHz. */
 int mp3_frame_samples(int sample_rate);
 
+/* Frames that LAME makes of so many samples, its delay in front of them and the padding behind. */
+int64_t mp3_frame_count(int64_t sample_count, int sample_rate);
+
 /* After so many frames a constant bit rate's frame sizes repeat, whatever the bit rate. */
 int mp3_padding_period(int sample_rate);
 

@@ -3,8 +3,10 @@
 #include <math.h>
 
 #include "../unit/test.h"
+#include "base/es_file.h"
 #include "engine/part_result.h"
 #include "engine/spec.h"
+#include "model/mp3_plan.h"
 #include "oracle.h"
 #include "wire/mp3_frames.h"
 
@@ -213,6 +215,163 @@ static void test_a_source_that_ends_early_ends_the_file(void **state)
     oracle_decodes(mp3);
 }
 
+/* ---- the file as the parts foretell it ---- */
+
+static struct es_buf object_bytes(const char *folder, const char *name)
+{
+    return file_bytes(scratch_path("%s/%s", strrchr(folder, '/') + 1, name));
+}
+
+static struct es_buf span_bytes(const char *folder, const struct mp3_layout *layout, size_t span)
+{
+    es_auto_arena arena = { 0 };
+    struct es_buf bytes =
+        object_bytes(folder, mp3_part_name(layout->spans[span].part_index, &arena));
+    assert_int_equal(bytes.size, mp3_layout_object_bytes(layout, span));
+    return bytes;
+}
+
+/* One piece of the file, from the parts' objects. */
+static void append_piece(const char *folder, const struct mp3_layout *layout,
+                         const struct mp3_piece *piece, struct es_buf *file)
+{
+    struct es_err err;
+    size_t size = (size_t)piece->size_bytes;
+    if (piece->kind == MP3_PIECE_HEAD) {
+        es_auto_buf head = object_bytes(folder, MP3_HEAD_NAME);
+        es_buf_append(file, head.bytes, size);
+        return;
+    }
+    es_auto_buf span = span_bytes(folder, layout, piece->span);
+    const char *bytes = span.bytes + piece->object_offset;
+    if (piece->kind == MP3_PIECE_FRAMES) {
+        es_buf_append(file, bytes, size);
+        return;
+    }
+    es_auto_buf left = span_bytes(folder, layout, piece->span - 1);
+    char *seam = left.bytes + piece->left_offset;
+    assert_ok(mp3_seam((uint8_t *)seam, (const uint8_t *)bytes, size, &err), err);
+    es_buf_append(file, seam, size);
+}
+
+/* All that the head says of the whole, but for the table of contents and the checksums. */
+static void assert_same_head(const char *foretold, const char *final, size_t size)
+{
+    enum { INFO_FRAME_BYTES = 313, CONTENTS = 36 + 16, CONTENTS_END = CONTENTS + 100, CRCS = 188 };
+    struct mp3_frame frame;
+    size_t info = 0;
+    while (memcmp(final + info, "Info", 4) != 0)
+        assert_true(++info + 156 < size);
+    info -= 36;
+    assert_true(mp3_frame_read((const uint8_t *)foretold + info, size - info, &frame));
+    assert_int_equal(frame.size_bytes, size - info);
+    for (size_t i = 0; i < info; i++) /* where the loudness is going to stand is room */
+        assert_true(foretold[i] == final[i] || foretold[i] == 0);
+    assert_memory_equal(foretold + info, final + info, CONTENTS);
+    for (size_t i = info + CONTENTS; i < info + CONTENTS_END; i++)
+        assert_true(abs((uint8_t)foretold[i] - (uint8_t) final[i]) <= 3);
+    size_t padding = info + 36 + 142; /* may be that of the samples a resampler did not give */
+    assert_memory_equal(foretold + info + CONTENTS_END, final + info + CONTENTS_END,
+                        padding - info - CONTENTS_END);
+    assert_memory_equal(foretold + padding + 2, final + padding + 2, info + CRCS - padding - 2);
+}
+
+static void assert_foretold(const char *path, const struct job_options *options)
+{
+    es_auto_arena arena = { 0 };
+    struct es_err err;
+    struct job_run run;
+    const char *folder = convert(path, JOB_MP3, options, &run);
+    es_auto_buf final = file_bytes(output_of(folder));
+    es_auto_buf head = object_bytes(folder, MP3_HEAD_NAME);
+    struct mp3_layout layout;
+    assert_ok(mp3_plan_of_parts(run.parts, run.part_count, &arena, &layout, &err), err);
+    layout.head_bytes = (int64_t)head.size;
+    if (mp3_layout_bytes(&layout) != (int64_t) final.size)
+        fail_msg("%s: %lld bytes foretold, %zu made", path, (long long)mp3_layout_bytes(&layout),
+                 final.size);
+    es_auto_buf foretold = { 0 };
+    while ((int64_t)foretold.size < mp3_layout_bytes(&layout)) {
+        struct mp3_piece piece = mp3_layout_find(&layout, (int64_t)foretold.size);
+        assert_int_equal(piece.offset, foretold.size);
+        append_piece(folder, &layout, &piece, &foretold);
+    }
+    assert_int_equal(foretold.size, final.size);
+    assert_memory_equal(foretold.bytes + head.size, final.bytes + head.size,
+                        final.size - head.size);
+    assert_same_head(foretold.bytes, final.bytes, head.size);
+    assert_ok(
+        es_file_write(scratch_path("foretold.mp3"), foretold.bytes, foretold.size, 0600, &err),
+        err);
+    oracle_decodes(scratch_path("foretold.mp3"));
+}
+
+static void test_the_file_is_foretold_from_its_parts(void **state)
+{
+    (void)state;
+    static const char *const real[] = { "music-139s.flac", "music-9min.ogg", "music-5min-48k.ogg" };
+    static const char *const made[] = {
+        "-ar 44100 -t 200.0003 x.wav",
+        "-ar 48000 -t 130 x.flac",
+        "-ar 32000 -ac 1 -t 140.77 x.wav",
+        "-ar 44100 -t 150.3 -c:a aac x.m4a",
+        "-ar 48000 -t 150.017 -c:a aac x.mp4",
+        "-ar 44100 -t 133.333 -c:a libvorbis x.ogg",
+        "-ar 48000 -t 150.3 -c:a alac x.mov",
+        "-ar 44100 -t 150.3 -b:a 96k x.mp3",
+        "-ar 48000 -t 150.3 -c:a libopus x.opus",
+        "-ar 22050 -t 100.5 x.aiff",
+    };
+    struct job_options options = { .bitrate_kbps = 320,
+                                   .start_seconds = 3.5,
+                                   .end_seconds = 190.25 };
+    for (size_t i = 0; i < sizeof(real) / sizeof(*real); i++)
+        if (oracle_real_media(real[i]))
+            assert_foretold(oracle_real_media(real[i]), NULL);
+    oracle_do("ffmpeg -y -v error -f lavfi -i "
+              "'aevalsrc=sin(330*2*PI*t)*sin(2*t)/2+random(0)/9:d=210:s=48000' -ac 2 "
+              "-metadata title=Uno -metadata artist=Dos all.wav");
+    for (size_t i = 0; i < sizeof(made) / sizeof(*made); i++) {
+        oracle_do("ffmpeg -y -v error -i all.wav %s", made[i]);
+        assert_foretold(scratch_path("%s", strstr(made[i], "x.")),
+                        strstr(made[i], ".mp3") ? &(struct job_options){ .bitrate_kbps = 64 }
+                                                : NULL);
+    }
+    assert_foretold(scratch_path("all.wav"), &options);
+}
+
+static void test_the_head_has_cover_art_and_chapters(void **state)
+{
+    (void)state;
+    oracle_do(
+        "ffmpeg -y -v error -f lavfi -i testsrc=d=1:s=120x90:r=1 -frames:v 1 cover.png && "
+        "printf ';FFMETADATA1\ntitle=El título\n[CHAPTER]\nTIMEBASE=1/1000\nSTART=0\n"
+        "END=50000\ntitle=Uno\n[CHAPTER]\nTIMEBASE=1/1000\nSTART=50000\nEND=130000\n"
+        "title=Dos\n' > chapters.txt && "
+        "ffmpeg -y -v error -f lavfi -i sine=d=130 -i cover.png -i chapters.txt -map 0 -map 1 "
+        "-map_metadata 2 -map_chapters 2 -c:a alac -c:v copy -disposition:v attached_pic "
+        "tagged.m4a");
+    assert_foretold(scratch_path("tagged.m4a"), NULL);
+    oracle_do("ffprobe -v error -show_chapters -show_streams foretold.mp3 > shown.txt && "
+              "grep -q 'title=Dos' shown.txt && grep -q codec_name=png shown.txt");
+}
+
+/* Where the end is not known for sure, nothing is claimed. */
+static void test_what_cannot_be_foretold_is_not(void **state)
+{
+    (void)state;
+    oracle_do("ffmpeg -y -v error -f lavfi -i 'sine=d=150:r=44100' -c:a ac3 made.mkv");
+    es_auto_arena arena = { 0 };
+    struct es_err err;
+    struct job_run run;
+    const char *folder = convert(scratch_path("made.mkv"), JOB_MP3, NULL, &run);
+    struct mp3_layout layout;
+    assert_true(run.part_count > 2);
+    assert_int_equal(mp3_plan_of_parts(run.parts, run.part_count, &arena, &layout, &err),
+                     ES_NOT_FOUND);
+    oracle_do("test ! -e '%s/head.mp3'", folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -222,6 +381,9 @@ int main(void)
         cmocka_unit_test(test_tags_and_cover_art_come_with_the_join),
         cmocka_unit_test(test_a_trim_ends_at_its_sample),
         cmocka_unit_test(test_a_source_that_ends_early_ends_the_file),
+        cmocka_unit_test(test_the_file_is_foretold_from_its_parts),
+        cmocka_unit_test(test_the_head_has_cover_art_and_chapters),
+        cmocka_unit_test(test_what_cannot_be_foretold_is_not),
     };
     return cmocka_run_group_tests(tests, scratch_open, scratch_close);
 }
