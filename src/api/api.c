@@ -29,7 +29,8 @@ struct api_settings api_settings_default(void)
     return (struct api_settings){ .login_rate = { .burst = 60, .per_second = 2 },
                                   .write_rate = { .burst = 300, .per_second = 20 },
                                   .session_check_ms = 10000,
-                                  .segment_wait_ms = 8000 };
+                                  .segment_wait_ms = 8000,
+                                  .stream_wait_ms = 60000 };
 }
 
 struct feeds *api_feeds(const struct api *api)
@@ -168,6 +169,8 @@ static enum es_code check_settings(const struct api_settings *settings, struct e
         return es_fail(reterr, ES_INVALID, "sessions must be checked again at some time");
     if (settings->segment_wait_ms < 1)
         return es_fail(reterr, ES_INVALID, "a segment must be waited for");
+    if (settings->stream_wait_ms < 1)
+        return es_fail(reterr, ES_INVALID, "the rest of a stream must be waited for");
     const char *url = settings->public_url;
     if (url && !es_text_has_prefix(url, "http://") && !es_text_has_prefix(url, "https://"))
         return es_fail(reterr, ES_INVALID, "the public address '%s' is no http address", url);

@@ -38,6 +38,8 @@ struct api_settings {
     /* How long a request for a segment that is still to come waits for it. Players give up a
      * request that brings no byte for ten seconds. */
     int64_t segment_wait_ms;
+    /* How long the body of a running job's MP3 waits for its next bytes; > 0. */
+    int64_t stream_wait_ms;
     const struct web_asset *assets; /* the page; must outlive the API */
     size_t asset_count;
 };

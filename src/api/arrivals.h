@@ -1,5 +1,5 @@
-/* Requests that wait for an object which is about to be published: they cost no thread, and are
- * handled again as soon as it is there. Private to src/api. */
+/* Requests, and bodies of replies, that wait for an object which is about to be published: they
+ * cost no thread, and go on as soon as it is there. Private to src/api. */
 #ifndef ARRIVALS_H
 #define ARRIVALS_H
 
@@ -17,5 +17,8 @@ void arrivals_close(struct arrivals *arrivals); /* after the server */
  * nothing happens, where too many wait already. */
 bool arrivals_await(struct arrivals *arrivals, struct http_exchange *exchange, const char *key,
                     int64_t timeout_ms);
+/* Ends `wait` then, so too. False, and the wait is still the caller's, where too many wait. */
+bool arrivals_add(struct arrivals *arrivals, struct http_wait *wait, const char *key,
+                  int64_t timeout_ms);
 
 #endif

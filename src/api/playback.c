@@ -8,6 +8,7 @@
 #include "api/api_route.h"
 #include "api/arrivals.h"
 #include "api/send_file.h"
+#include "api/send_running.h"
 #include "base/es_clock.h"
 #include "wire/http_header.h"
 
@@ -59,6 +60,14 @@ static enum es_code reply_playback(struct api_call *call, const struct playback 
                                                   call->arena, false, playback->download_name),
                                               .cache_control = reader_cache },
                          reterr);
+    if (playback->running) {
+        send_running(call,
+                     &(struct sent_running){ .file = playback->running,
+                                             .content_type = playback->content_type,
+                                             .disposition = http_content_disposition(
+                                                 call->arena, false, playback->download_name) });
+        return ES_OK;
+    }
     http_reply_set_header(call->exchange, "Cache-Control",
                           playback->is_growing ? "no-store" : VALIDATED);
     http_reply(call->exchange, 200, playback->content_type, playback->text, playback->text_size);
@@ -70,7 +79,8 @@ static enum es_code handle_stream(struct api_call *call, struct es_err *reterr)
     struct playback_request request = { .caller = call->caller,
                                         .media_id = api_text(call, "media_id"),
                                         .job_id = api_text(call, "job_id"),
-                                        .link = api_text(call, "link") };
+                                        .link = api_text(call, "link"),
+                                        .wait_ms_max = api_settings_of(call->api)->stream_wait_ms };
     struct playback playback;
     enum es_code code = playback_open(call->services, &request, call->arena, &playback, reterr);
     if (code != ES_OK)

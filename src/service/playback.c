@@ -294,6 +294,18 @@ static enum es_code open_index(struct service_context *context, const struct gra
     return ES_OK;
 }
 
+/* An MP3 that is still being made, or is whole just now. */
+static enum es_code open_running_mp3(struct service_context *context, const struct job *job,
+                                     int64_t wait_ms_max, struct es_arena *arena,
+                                     struct playback *playback, struct es_err *reterr)
+{
+    enum es_code code = running_mp3_open(context, job, wait_ms_max, &playback->running, reterr);
+    if (code == ES_NOT_FOUND)
+        code = open_output(context, job, job_output_name(job->target), arena, &playback->reader,
+                           reterr);
+    return code == ES_NOT_FOUND ? fail_not_finished(reterr, job) : code;
+}
+
 enum es_code playback_open(struct service_context *context, const struct playback_request *request,
                            struct es_arena *arena, struct playback *ret_playback,
                            struct es_err *reterr)
@@ -308,11 +320,13 @@ enum es_code playback_open(struct service_context *context, const struct playbac
     struct playback playback = { .content_type = job_content_type(job->target),
                                  .download_name = download_name(grant.media, job->target, arena) };
     bool can_play =
-        job->status == JOB_DONE || (job->target == JOB_HLS && !job_status_is_final(job->status));
+        job->status == JOB_DONE || (job->target != JOB_MP4 && !job_status_is_final(job->status));
     if (!can_play)
         return fail_not_finished(reterr, job);
     if (job->target == JOB_HLS)
         code = open_index(context, &grant, arena, &playback, reterr);
+    else if (job->status != JOB_DONE)
+        code = open_running_mp3(context, job, request->wait_ms_max, arena, &playback, reterr);
     else
         code = open_output(context, job, job_output_name(job->target), arena, &playback.reader,
                            reterr);

@@ -5,14 +5,16 @@
 #define PLAYBACK_H
 
 #include "base/es_buf.h"
+#include "service/running_mp3.h"
 #include "service/service.h"
 #include "service/signed_link.h"
 
 struct playback_request {
     const struct caller *caller; /* NULL: no credentials */
     const char *media_id;
-    const char *job_id; /* NULL: the newest finished job, for the owner only */
-    const char *link;   /* a signed link, or NULL */
+    const char *job_id;  /* NULL: the newest finished job, for the owner only */
+    const char *link;    /* a signed link, or NULL */
+    int64_t wait_ms_max; /* for the next bytes of a running job's MP3 */
 };
 
 /* A segment of a running job that is still to come: the object, and the part that makes it. */
@@ -22,9 +24,11 @@ struct playback_awaited {
     int part_index;
 };
 
-/* Bytes to send: either `reader` (the caller's to close) or `text` (in the arena); or none yet. */
+/* Bytes to send: one of `reader`, `running` (the caller's to close) and `text` (in the arena); or
+ * none yet. */
 struct playback {
     struct blob_reader *reader;
+    struct running_mp3 *running;            /* an MP3 that is still being made */
     const struct playback_awaited *awaited; /* NULL but for a segment that is still to come */
     const char *text;
     size_t text_size;
@@ -34,7 +38,8 @@ struct playback {
 };
 
 /* GET /media/{id}/stream. An HLS job plays from its first segment on, its playlist's entries under
- * "/hls/LINK/" with a link of its own; others when done. ES_NOT_FOUND media_not_found,
+ * "/hls/LINK/" with a link of its own; an MP3 whose length is foretold as soon as it has begun;
+ * others when done. ES_NOT_FOUND media_not_found,
  * job_not_found, no_finished_job, blob_not_found; ES_INVALID job_not_finished, or field_missing
  * where only the owner may leave job_id out; ES_UNAUTHENTICATED where credentials would help;
  * ES_FORBIDDEN, or link_invalid. */
