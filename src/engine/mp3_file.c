@@ -157,28 +157,15 @@ enum es_code mp3_file_finish(struct mp3_file *file, const struct replay_gain *ga
     return code;
 }
 
-/* Where the tags end, by their header (ID3v2.4.0, 3.1). */
-static int64_t tag_bytes(const uint8_t *header)
-{
-    int64_t size = 0;
-    if (memcmp(header, "ID3", 3) != 0)
-        return 0;
-    for (int i = 6; i < ID3_HEAD_BYTES; i++)
-        size = size << 7 | (header[i] & 0x7f);
-    return ID3_HEAD_BYTES + size;
-}
-
 /* Reads the Xing/LAME header back from behind the tags. */
 static bool read_info(struct output *output, uint8_t ret_frame[static MP3_FRAME_BYTES_MAX],
                       int64_t *ret_offset, int *ret_size)
 {
-    uint8_t header[ID3_HEAD_BYTES];
+    int64_t offset = find_tag_end(output), size = output->size_bytes - offset;
     AVIOContext *reader = output_begin_read(output);
-    bool is_read = avio_read(reader, header, ID3_HEAD_BYTES) == ID3_HEAD_BYTES;
-    int64_t offset = is_read ? tag_bytes(header) : 0, size = output->size_bytes - offset;
-    is_read &= size > 0 && size <= MP3_FRAME_BYTES_MAX &&
-               avio_seek(reader, offset, SEEK_SET) == offset &&
-               avio_read(reader, ret_frame, (int)size) == size;
+    bool is_read = offset >= 0 && size > 0 && size <= MP3_FRAME_BYTES_MAX &&
+                   avio_seek(reader, offset, SEEK_SET) == offset &&
+                   avio_read(reader, ret_frame, (int)size) == size;
     output_end_read(reader);
     *ret_offset = offset;
     *ret_size = (int)size;
@@ -192,7 +179,6 @@ enum es_code mp3_file_finish_head(struct mp3_file *file, const struct mp3_totals
     uint8_t frame[MP3_FRAME_BYTES_MAX];
     int64_t offset;
     int size;
-    avio_flush(output->io);
     if (!read_info(output, frame, &offset, &size) ||
         !mp3_info_complete(frame, (size_t)size, totals))
         return es_fail(reterr, ES_IO, "'%s' has no Xing/LAME header at its end", output->name);
