@@ -42,9 +42,10 @@ bool command_read_options(const struct command *command, int argc, char **argv,
 /* The last argument that getopt did not know, said; returns EXIT_USAGE. */
 int command_usage_error(const struct command *command);
 
-/* Opens the sandbox as the setting SANDBOX says and proves its walls; says on the log what holds.
- * Before threads and secrets. ES_UNAVAILABLE where a wall does not hold and SANDBOX is not off. */
-ES_CHECK enum es_code command_open_sandbox(const char *env_file, struct sandbox **ret_sandbox,
-                                           struct es_err *reterr);
+/* Opens the sandbox as the setting SANDBOX says, with so many spare children, and proves its walls;
+ * says on the log what holds. Before threads and secrets. ES_UNAVAILABLE where a wall does not hold
+ * and SANDBOX is not off. */
+ES_CHECK enum es_code command_open_sandbox(const char *env_file, size_t spare_count,
+                                           struct sandbox **ret_sandbox, struct es_err *reterr);
 
 #endif

@@ -186,7 +186,7 @@ static int convert(struct local_conversion *conversion)
 {
     es_auto(sandbox) sandbox = NULL;
     struct es_err err = { 0 };
-    enum es_code code = command_open_sandbox(NULL, &sandbox, &err);
+    enum es_code code = command_open_sandbox(NULL, 0, &sandbox, &err);
     if (code) {
         command_complain("%s", err.detail);
         return EXIT_FAILURE;

@@ -79,7 +79,7 @@ static int probe_all(char **paths, bool is_json)
 {
     es_auto(sandbox) sandbox = NULL;
     struct es_err err = { 0 };
-    if (command_open_sandbox(NULL, &sandbox, &err)) {
+    if (command_open_sandbox(NULL, 0, &sandbox, &err)) {
         command_complain("%s", err.detail);
         return EXIT_FAILURE;
     }

@@ -7,6 +7,9 @@
 #include "app/settings.h"
 #include "base/es_log.h"
 
+/* A film begins with two parts, picture and sound. */
+#define SPARE_CHILDREN 2
+
 #define SETTINGS_HELP                                                                              \
     "  --env-file FILE  read settings from NAME=value lines; the environment goes before\n"        \
     "  --help           this text\n\n"                                                             \
@@ -15,7 +18,7 @@
 static enum es_code run_node(const char *env_file, struct node_roles roles, struct es_err *reterr)
 {
     es_auto(sandbox) sandbox = NULL;
-    enum es_code code = command_open_sandbox(env_file, &sandbox, reterr);
+    enum es_code code = command_open_sandbox(env_file, SPARE_CHILDREN, &sandbox, reterr);
     if (code)
         return code;
     es_auto_arena arena = { 0 };

@@ -102,14 +102,16 @@ int command_usage_error(const struct command *command)
     return EXIT_USAGE;
 }
 
-enum es_code command_open_sandbox(const char *env_file, struct sandbox **ret_sandbox,
-                                  struct es_err *reterr)
+enum es_code command_open_sandbox(const char *env_file, size_t spare_count,
+                                  struct sandbox **ret_sandbox, struct es_err *reterr)
 {
     bool is_on;
     enum es_code code = settings_peek_sandbox(env_file, &is_on, reterr);
     if (code)
         return code;
     struct sandbox_settings settings = { .preload = task_child_preload,
+                                         .warm_up = task_child_warm_up,
+                                         .spare_count = spare_count,
                                          .child_main = task_child_main,
                                          .confine = is_on };
     es_auto(sandbox) sandbox = NULL;

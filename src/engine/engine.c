@@ -15,19 +15,9 @@
 #include "engine/encoder.h"
 #include "engine/output.h"
 #include "engine/tags.h"
+#include "engine/warm_up.h"
 
 #define ENGINE_VERSION "8" /* grows when the same spec gives other bytes */
-
-/* Opening an encoder once fills its constant tables, which children then share. */
-static void preload_encoder(const struct part_spec *spec, enum AVSampleFormat format)
-{
-    es_auto(encoder) encoder = NULL;
-    struct es_err err;
-    enum es_code code = spec->is_video ? encoder_open_video(spec, 0, NULL, NULL, &encoder, &err)
-                                       : encoder_open(spec, format, NULL, NULL, &encoder, &err);
-    if (code != ES_OK)
-        return; /* whoever needs it will hear why */
-}
 
 void engine_preload(void)
 {
@@ -47,22 +37,15 @@ void engine_preload(void)
             (void)avcodec_open2(context, codec, NULL); /* some want a header first: no matter */
         }
     }
-    const struct part_spec video = {
-        .is_video = true,
-        .target = JOB_MP4,
-        .time_base = { 1, 25 },
-        .video = { .renditions = { { .width = 64, .height = 64, .crf = 23 } },
-                   .frame_rate = { 25, 1 },
-                   .pixel_aspect = { 1, 1 } },
-    };
-    struct part_spec audio = {
-        .target = JOB_MP4,
+    /* Opening an encoder once fills its constant tables, which children then share; the clip's
+     * opens the others. */
+    const struct part_spec audio = {
+        .target = JOB_MP3,
         .audio = { .bitrate_kbps = 128, .sample_rate = 48000, .layout = "stereo" },
     };
-    preload_encoder(&video, AV_SAMPLE_FMT_NONE);
-    preload_encoder(&audio, AV_SAMPLE_FMT_FLTP);
-    audio.target = JOB_MP3;
-    preload_encoder(&audio, AV_SAMPLE_FMT_FLTP);
+    es_auto(encoder) encoder = NULL;
+    (void)!encoder_open(&audio, AV_SAMPLE_FMT_FLTP, NULL, NULL, &encoder, NULL);
+    warm_up_make();
 }
 
 const char *engine_version(void)

@@ -24,6 +24,11 @@ enum status_type {
     STATUS_KILL,      /* to the server */
 };
 
+/* From the server to a spare, the only message on a channel of its own. */
+enum order_type {
+    ORDER_RUN = 1, /* spawn_request; descriptors: status, channel */
+};
+
 /* What a child is to do once it is confined. */
 enum errand {
     ERRAND_UNSET = 0,

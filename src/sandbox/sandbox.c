@@ -139,6 +139,8 @@ static enum es_code await_ready(const struct child *child, struct channel *statu
 enum es_code sandbox_open(const struct sandbox_settings *settings, struct sandbox **ret_sandbox,
                           struct es_err *reterr)
 {
+    if (settings->spare_count > SANDBOX_SPARES_MAX)
+        return es_fail(reterr, ES_INVALID, "more than %d spare children", SANDBOX_SPARES_MAX);
     int sockets[2];
     enum es_code code = channel_make_sockets(sockets, reterr);
     if (code != ES_OK)

@@ -27,6 +27,8 @@
 struct sandbox;
 struct child;
 
+#define SANDBOX_SPARES_MAX 8
+
 struct sandbox_settings {
     /* Called once in each server, before it forks: touches what children would otherwise load one
      * by one. Must not start threads. May be NULL. */
@@ -35,12 +37,19 @@ struct sandbox_settings {
      * output. May start threads. Its result, 0..255, is the exit code. The channel is closed for
      * it. */
     int (*child_main)(struct channel *channel);
+    /* Called in a spare: a child that is forked before one is asked for, has no task yet and no
+     * walls. Touches what its task would else fetch page by page. Must leave no threads. May be
+     * NULL. */
+    void (*warm_up)(void);
+    size_t
+        spare_count;  /* 0..SANDBOX_SPARES_MAX children wait for tasks, while the server is idle */
     bool confine;     /* false: limits and loss of privileges only, no walls */
     bool keep_stderr; /* children share the program's standard error; else it is /dev/null */
 };
 
 /* Must be called while the program has one thread. The settings are copied. Blocks until the server
- * has preloaded and answers. ES_IO; ES_UNAVAILABLE where the server does not come up. */
+ * has preloaded and answers. ES_INVALID: too many spares. ES_IO; ES_UNAVAILABLE where the server
+ * does not come up. */
 ES_CHECK enum es_code sandbox_open(const struct sandbox_settings *settings,
                                    struct sandbox **ret_sandbox, struct es_err *reterr);
 

@@ -17,11 +17,13 @@
 #include "sandbox/protocol.h"
 #include "sandbox/sanitizer.h"
 
-#define FD_CHANNEL     3
-#define FD_STATUS      4
-#define FD_SCRATCH_MIN 16
-#define LAST_WAIT_MS   1000 /* for children that the kernel is slow to end */
-#define STATUS_WAIT_MS 1000
+#define FD_CHANNEL      3
+#define FD_STATUS       4
+#define FD_SCRATCH_MIN  16
+#define LAST_WAIT_MS    1000 /* for children that the kernel is slow to end */
+#define STATUS_WAIT_MS  1000
+#define IDLE_MS         20 /* without a request: then spares are made */
+#define SPARES_LOST_MAX 10 /* after which they are given up */
 
 /* The highest there is: when memory runs out, a part goes before the gateway does. */
 #define OOM_SCORE "1000"
@@ -30,6 +32,12 @@ struct entry {
     pid_t pid;
     bool killed;
     struct channel *status;
+};
+
+/* A child that was forked ahead: it is warm when its task comes. */
+struct spare {
+    pid_t pid;
+    struct channel *orders;
 };
 
 struct server {
@@ -41,7 +49,10 @@ struct server {
     size_t count;
     size_t capacity;
     struct entry *entries;
-    struct pollfd *polled; /* two, then one for each entry */
+    size_t spare_count;
+    struct spare spares[SANDBOX_SPARES_MAX]; /* the oldest first */
+    int spares_lost;                         /* that ended before their task came */
+    struct pollfd *polled;                   /* two, then one for each entry */
 };
 
 static void report_refusal(struct channel *status, const struct es_err *err)
@@ -111,6 +122,31 @@ static _Noreturn void run_child(const struct server *server, pid_t parent,
     _exit(settings->child_main(channel_open(FD_CHANNEL, -1)));
 }
 
+/* A spare's life until its task comes; the server's end closes the channel. */
+static _Noreturn void run_spare(const struct server *server, pid_t parent, int orders_fd)
+{
+    int scratch = fcntl(orders_fd, F_DUPFD, FD_SCRATCH_MIN);
+    if (scratch < 0 || dup3(scratch, FD_CHANNEL, O_CLOEXEC) < 0)
+        _exit(1);
+    closefrom(FD_CHANNEL + 1);
+    prctl(PR_SET_NAME, "espotifai-spare");
+    volunteer_for_oom();
+    if (server->settings->warm_up)
+        server->settings->warm_up();
+
+    struct channel *orders = channel_open(FD_CHANNEL, 0);
+    struct channel_message message;
+    if (channel_receive(orders, -1, &message, NULL) != ES_OK || message.type != ORDER_RUN ||
+        message.size != sizeof(struct spawn_request) || message.fd_count != 2)
+        _exit(0);
+    struct spawn_request request;
+    memcpy(&request, message.bytes, sizeof(request));
+    int status_fd = channel_take_fd(orders, 0);
+    int channel_fd = channel_take_fd(orders, 1);
+    channel_close(orders);
+    run_child(server, parent, &request, channel_fd, status_fd);
+}
+
 static void add_entry(struct server *server, pid_t pid, struct channel *status)
 {
     if (server->count == server->capacity) {
@@ -122,11 +158,68 @@ static void add_entry(struct server *server, pid_t pid, struct channel *status)
     server->entries[server->count++] = (struct entry){ .pid = pid, .status = status };
 }
 
+static void forget_spare(struct server *server, size_t index)
+{
+    channel_close(server->spares[index].orders);
+    server->spare_count--;
+    memmove(&server->spares[index], &server->spares[index + 1],
+            (server->spare_count - index) * sizeof(*server->spares));
+}
+
+static bool is_spare_wanted(const struct server *server)
+{
+    return server->plan && server->spare_count < server->settings->spare_count &&
+           server->spares_lost < SPARES_LOST_MAX;
+}
+
+/* Where none can be had, children are forked when they are asked for. */
+static void add_spare(struct server *server)
+{
+    int sockets[2];
+    if (channel_make_sockets(sockets, NULL) != ES_OK) {
+        server->spares_lost++;
+        return;
+    }
+    pid_t self = getpid();
+    pid_t pid = fork();
+    if (pid == 0)
+        run_spare(server, self, sockets[1]);
+    close(sockets[1]);
+    if (pid < 0) {
+        close(sockets[0]);
+        server->spares_lost++;
+        return;
+    }
+    server->spares[server->spare_count++] =
+        (struct spare){ .pid = pid, .orders = channel_open(sockets[0], STATUS_WAIT_MS) };
+}
+
+/* 0 where no spare takes it. */
+static pid_t give_to_spare(struct server *server, const struct spawn_request *request,
+                           int channel_fd, int status_fd)
+{
+    while (request->errand == ERRAND_CHILD_MAIN && server->spare_count > 0) {
+        const struct spare spare = server->spares[0];
+        const int fds[2] = { status_fd, channel_fd };
+        enum es_code code =
+            channel_send(spare.orders, ORDER_RUN, request, sizeof(*request), fds, 2, NULL);
+        forget_spare(server, 0);
+        if (code == ES_OK) {
+            server->spares_lost = 0;
+            return spare.pid;
+        }
+        kill(spare.pid, SIGKILL);
+    }
+    return 0;
+}
+
 static void spawn(struct server *server, const struct spawn_request *request, int channel_fd,
                   int status_fd)
 {
     pid_t self = getpid();
-    pid_t pid = fork();
+    pid_t pid = give_to_spare(server, request, channel_fd, status_fd);
+    if (pid == 0)
+        pid = fork();
     if (pid == 0)
         run_child(server, self, request, channel_fd, status_fd);
     struct channel *status = channel_open(status_fd, STATUS_WAIT_MS);
@@ -194,17 +287,29 @@ static void report_end(struct server *server, size_t index, int wait_status,
     server->entries[index] = server->entries[--server->count];
 }
 
+static void note_lost_spare(struct server *server, pid_t pid)
+{
+    for (size_t i = 0; i < server->spare_count; i++)
+        if (server->spares[i].pid == pid) {
+            forget_spare(server, i);
+            server->spares_lost++;
+            return;
+        }
+}
+
 static void reap(struct server *server)
 {
     int wait_status;
     struct rusage usage;
     pid_t pid;
-    while ((pid = wait4(-1, &wait_status, WNOHANG, &usage)) > 0)
+    while ((pid = wait4(-1, &wait_status, WNOHANG, &usage)) > 0) {
+        note_lost_spare(server, pid);
         for (size_t i = 0; i < server->count; i++)
             if (server->entries[i].pid == pid) {
                 report_end(server, i, wait_status, &usage);
                 break;
             }
+    }
 }
 
 /* The program asks for it, or has closed its end. The child is not reaped yet, so its id is its
@@ -223,6 +328,8 @@ static _Noreturn void end(struct server *server)
 {
     for (size_t i = 0; i < server->count; i++)
         kill(server->entries[i].pid, SIGKILL);
+    for (size_t i = 0; i < server->spare_count; i++)
+        kill(server->spares[i].pid, SIGKILL);
     struct pollfd ended = { .fd = server->ended_fd, .events = POLLIN };
     while (server->count > 0 && poll(&ended, 1, LAST_WAIT_MS) > 0) {
         struct signalfd_siginfo info;
@@ -245,11 +352,13 @@ static void serve(struct server *server)
                              .events = POLLIN };
     }
     size_t polled_count = server->count;
-    if (poll(server->polled, 2 + polled_count, -1) < 0) {
-        if (errno == EINTR)
-            return;
+    int seen = poll(server->polled, 2 + polled_count, is_spare_wanted(server) ? IDLE_MS : -1);
+    if (seen < 0 && errno != EINTR)
         _exit(1);
-    }
+    if (seen == 0)
+        add_spare(server);
+    if (seen <= 0)
+        return;
     /* Kills before reaping and before new entries: the places in the table are still those polled.
      */
     for (size_t i = 0; i < polled_count; i++)

@@ -255,6 +255,10 @@ static enum es_code receive_and_run(struct child *child, struct es_buf *ret_text
  * ever. */
 static void heap_prepare(void)
 {
+    static bool is_prepared; /* in a spare, when its task comes */
+    if (is_prepared)
+        return;
+    is_prepared = true;
     char *before = sbrk(0);
     (void)mallopt(M_MMAP_THRESHOLD, HEAP_BLOCK_BYTES_MAX);
     (void)mallopt(M_TRIM_THRESHOLD, 2 * HEAP_RESERVE_BYTES);
@@ -266,6 +270,12 @@ static void heap_prepare(void)
     if (after - before >= HEAP_RESERVE_BYTES) /* else this malloc does not grow so */
         (void)madvise((void *)begin, (size_t)((uintptr_t)after - begin), MADV_HUGEPAGE);
     (void)mallopt(M_TOP_PAD, 1024 * 1024);
+}
+
+void task_child_warm_up(void)
+{
+    heap_prepare();
+    engine_warm_up();
 }
 
 int task_child_main(struct channel *channel)

@@ -5,8 +5,9 @@
 
 #include "sandbox/channel.h"
 
-/* sandbox_settings.preload and .child_main. */
+/* sandbox_settings.preload, .warm_up and .child_main. */
 void task_child_preload(void);
+void task_child_warm_up(void);
 int task_child_main(struct channel *channel);
 
 #endif

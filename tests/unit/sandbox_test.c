@@ -48,6 +48,7 @@ struct self_portrait {
     uid_t uid;
     bool has_environment;
     bool has_preloaded;
+    bool is_warm;
     int fd_count;
     char name[16];
 };
@@ -61,6 +62,7 @@ struct self_portrait {
 static struct sandbox *sandbox;
 static volatile int *volatile nowhere;
 static bool preloaded; /* in the server, and so in its children */
+static bool warmed_up; /* in a spare, and so in the child that it becomes */
 
 static void eat_memory(void)
 {
@@ -97,7 +99,8 @@ static void tell(struct channel *channel)
 {
     struct self_portrait portrait = { .uid = getuid(),
                                       .has_environment = environ && *environ,
-                                      .has_preloaded = preloaded };
+                                      .has_preloaded = preloaded,
+                                      .is_warm = warmed_up };
     prctl(PR_GET_NAME, portrait.name);
     for (int fd = 0; fd < 1024; fd++)
         portrait.fd_count += fcntl(fd, F_GETFD) >= 0;
@@ -227,12 +230,9 @@ static void child_talks_both_ways_and_passes_descriptors(void **state)
     assert_true(ended.memory_peak_bytes > 0);
 }
 
-static void child_starts_with_nothing_of_the_programs(void **state)
+static struct self_portrait portrait_of_a_child(void)
 {
-    (void)state;
     struct es_err err = { 0 };
-    es_auto_fd leaked = open("/dev/null", O_RDONLY); /* no O_CLOEXEC */
-    assert_true(leaked >= 0);
     es_auto(child) child = spawn(&TEST_LIMITS);
     order(child, ORDER_TELL, NULL, 0, -1);
     struct channel_message message;
@@ -240,6 +240,36 @@ static void child_starts_with_nothing_of_the_programs(void **state)
     struct self_portrait portrait;
     assert_int_equal(message.size, sizeof(portrait));
     memcpy(&portrait, message.bytes, sizeof(portrait));
+    return portrait;
+}
+
+static void too_many_spares_are_refused(void **state)
+{
+    (void)state;
+    struct es_err err = { 0 };
+    const struct sandbox_settings settings = { .child_main = child_main,
+                                               .spare_count = SANDBOX_SPARES_MAX + 1 };
+    struct sandbox *refused = NULL;
+    assert_int_equal(sandbox_open(&settings, &refused, &err), ES_INVALID);
+}
+
+static void spares_are_warm_when_their_task_comes(void **state)
+{
+    (void)state;
+    bool is_warm = false;
+    for (int tries = 0; tries < 100 && !is_warm; tries++) {
+        is_warm = portrait_of_a_child().is_warm;
+        es_sleep_ms(20); /* the server is idle */
+    }
+    assert_true(is_warm);
+}
+
+static void child_starts_with_nothing_of_the_programs(void **state)
+{
+    (void)state;
+    es_auto_fd leaked = open("/dev/null", O_RDONLY); /* no O_CLOEXEC */
+    assert_true(leaked >= 0);
+    const struct self_portrait portrait = portrait_of_a_child();
     assert_true(portrait.uid != 0);
     assert_false(portrait.has_environment);
     assert_true(portrait.has_preloaded);
@@ -455,20 +485,49 @@ static void preload(void)
     preloaded = true;
 }
 
-static int open_shared(void **state)
+static void warm_up(void)
 {
-    (void)state;
+    warmed_up = true;
+}
+
+static void die_young(void)
+{
+    _exit(1);
+}
+
+static int open_sandbox(size_t spare_count, void (*what_warms)(void))
+{
     struct es_err err = { 0 };
     setenv("A_SECRET", "hunter2", 1);
     const struct sandbox_settings settings = {
         .preload = preload,
         .child_main = child_main,
+        .warm_up = what_warms,
+        .spare_count = spare_count,
         .confine = true,
     };
     if (sandbox_open(&settings, &sandbox, &err) == ES_OK)
         return 0;
     print_error("%s\n", err.detail);
     return -1;
+}
+
+static int open_shared(void **state)
+{
+    (void)state;
+    return open_sandbox(0, NULL);
+}
+
+static int open_with_spares(void **state)
+{
+    (void)state;
+    return open_sandbox(2, warm_up);
+}
+
+static int open_with_mortal_spares(void **state)
+{
+    (void)state;
+    return open_sandbox(2, die_young);
 }
 
 static int close_shared(void **state)
@@ -481,6 +540,7 @@ static int close_shared(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(too_many_spares_are_refused),
         cmocka_unit_test(child_talks_both_ways_and_passes_descriptors),
         cmocka_unit_test(child_starts_with_nothing_of_the_programs),
         cmocka_unit_test(two_hundred_children_leave_nothing_behind),
@@ -497,5 +557,26 @@ int main(void)
         cmocka_unit_test(close_ends_a_child_that_runs),
         cmocka_unit_test(malformed_messages_of_a_child_are_errors),
     };
-    return cmocka_run_group_tests_name("sandbox", tests, open_shared, close_shared);
+    const struct CMUnitTest tests_of_spares[] = {
+        cmocka_unit_test(spares_are_warm_when_their_task_comes),
+        cmocka_unit_test(child_talks_both_ways_and_passes_descriptors),
+        cmocka_unit_test(child_starts_with_nothing_of_the_programs),
+        cmocka_unit_test(two_hundred_children_leave_nothing_behind),
+        cmocka_unit_test(spawn_works_from_many_threads),
+        cmocka_unit_test(child_may_start_threads),
+        cmocka_unit_test(child_that_crashes_is_told_from_one_that_aborts),
+        cmocka_unit_test(child_is_stopped_at_its_cpu_limit),
+        cmocka_unit_test(child_is_refused_memory_beyond_its_limit),
+        cmocka_unit_test(close_ends_a_child_that_runs),
+    };
+    const struct CMUnitTest tests_of_mortal_spares[] = {
+        cmocka_unit_test(child_starts_with_nothing_of_the_programs),
+        cmocka_unit_test(children_run_side_by_side),
+    };
+    int failed = cmocka_run_group_tests_name("sandbox", tests, open_shared, close_shared);
+    failed += cmocka_run_group_tests_name("sandbox with spares", tests_of_spares, open_with_spares,
+                                          close_shared);
+    failed += cmocka_run_group_tests_name("sandbox whose spares die", tests_of_mortal_spares,
+                                          open_with_mortal_spares, close_shared);
+    return failed;
 }
