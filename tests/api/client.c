@@ -133,9 +133,10 @@ const struct answer *client_send(struct client *client, const struct request *re
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, list);
     CURLcode code = curl_easy_perform(curl);
     curl_slist_free_all(list);
-    if (code != CURLE_OK)
+    if (code != CURLE_OK && !(request->may_end_early && code == CURLE_PARTIAL_FILE))
         fail_msg("%s %s: %s", method, request->path, curl_easy_strerror(code));
     struct answer *answer = keep_answer(client, &headers, &body);
+    answer->is_whole = code == CURLE_OK;
     if (client->contract)
         contract_check(client->contract, method, request->path, answer->status,
                        answer_header(client, answer, "Content-Type"), answer->json);

@@ -27,11 +27,13 @@ struct request {
     const char *body;
     size_t body_size;           /* 0: strlen(body) */
     const char *const *headers; /* "Name: value"; NULL ends */
+    bool may_end_early;         /* the body: else that fails the test */
 };
 
 /* Lives until the client is closed. */
 struct answer {
     int status;
+    bool is_whole;       /* all of the body came */
     const char *headers; /* as they came */
     const char *body;
     size_t body_size;
