@@ -1,12 +1,13 @@
-/* A film that is played, and jumped about in, while it is still being converted by one slot. */
+/* Film and music that are played, and jumped about in, while one slot still converts them. */
 import assert from 'node:assert/strict';
-import { assertNear, makeFilm } from '../lib/media.mjs';
+import { assertNear, makeFilm, makeSound } from '../lib/media.mjs';
 import { temporaryFolder, until } from '../lib/program.mjs';
 import { pageTests } from './browser.mjs';
 
 const film_seconds = 120;
+const music_seconds = 900;
 
-pageTests('a film that is not converted yet', {
+pageTests('what is not converted yet', {
   async 'one jumps near its end, and it plays there long before the rest is converted'({ t, visit }) {
     const film = await makeFilm(await temporaryFolder(t), 'long.mkv', {
       seconds: film_seconds, size: '640x360', video: ['-c:v', 'mpeg4', '-q:v', '5', '-g', '50'],
@@ -44,6 +45,24 @@ pageTests('a film that is not converted yet', {
       await position.fill('75');
       await visitor.waitUntilPlayed(75.5, 120_000);
       assert.ok(asked > 1, 'a segment that is not there after all does not end it');
+    });
+  },
+
+  async 'music too: one jumps near the end of an MP3 that is still being made'({ t, visit }) {
+    const music = await makeSound(await temporaryFolder(t), 'long.flac', music_seconds);
+    await visit({}, async (visitor) => {
+      await visitor.signUp('listener');
+      const card = await visitor.upload(music);
+      await visitor.convert(card, 'MP3');
+      await until('MP3 can be played', () => visitor.button('Play MP3', card).isVisible());
+      await visitor.play(card, 'MP3');
+      const { duration } = await visitor.waitUntilPlayed(0.5);
+      assertNear(duration, music_seconds, 0.2, 'the whole length is known at once');
+      const target = music_seconds - 15;
+      await visitor.page.getByRole('slider', { name: 'Position' }).fill(String(target));
+      await visitor.waitUntilPlayed(target + 0.5, 120_000);
+      const progress = visitor.row(card, 'MP3').getByRole('progressbar');
+      assert.ok(await progress.isVisible(), 'the conversion is still running');
     });
   },
 }, { env: { WORKER_SLOTS: '1' } });

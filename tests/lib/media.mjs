@@ -46,6 +46,16 @@ export async function makeFilm(into, name, { seconds, size, rate = 25, video, au
   return file;
 }
 
+/* Stereo sound that is not simple, in the format of the name, or as `codec` has it. */
+export async function makeSound(into, name, seconds, codec = []) {
+  const file = path.join(into, name);
+  const { code, complaints } = await run('ffmpeg', ['-nostdin', '-v', 'error', '-y', '-f', 'lavfi',
+    '-i', `aevalsrc='sin(330*2*PI*t)*sin(2*t)/2+random(0)/9':d=${seconds}:s=44100`, '-ac', '2',
+    ...codec, file]);
+  assert.equal(code, 0, `making ${file}: ${complaints}`);
+  return file;
+}
+
 /* { format, streams } as ffprobe tells them. */
 export async function probe(file) {
   const { code, output, complaints } = await run('ffprobe',

@@ -122,7 +122,8 @@ test('reading the first page again keeps the older pages and drops what is gone'
 test('HLS plays before it is finished, files only afterwards', () => {
   assert.ok(isPlayable(job({ target: 'hls', playable: true })));
   assert.ok(!isPlayable(job({ target: 'hls', playable: false })));
-  assert.ok(!isPlayable(job({ target: 'mp3', playable: true })));
+  assert.ok(isPlayable(job({ target: 'mp3', playable: true })));
+  assert.ok(!isPlayable(job({ target: 'mp3', playable: false })));
   assert.ok(isPlayable(job({ status: 'done' })));
   assert.ok(!isPlayable(job({ target: 'hls', playable: true, status: 'failed' })));
 });

@@ -15,9 +15,9 @@ export function isActive(status: JobStatus): boolean {
   return status === 'enqueued' || status === 'processing';
 }
 
-/** Can be heard or seen now: finished, or HLS whose first segments are out. */
+/** Can be heard or seen now: finished, or so far that its first seconds are there. */
 export function isPlayable(job: Job): boolean {
-  return job.status === 'done' || (job.target === 'hls' && isActive(job.status) && !!job.playable);
+  return job.status === 'done' || (isActive(job.status) && !!job.playable);
 }
 
 /** Whether trying again can help: not where the file itself is to blame. */
