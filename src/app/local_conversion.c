@@ -188,6 +188,7 @@ static enum es_code start_worker(struct local *local, struct es_err *reterr)
                  : cores > 0 ? (size_t)cores
                              : 1,
         .lease_ms = 10000,
+        .is_hasty = true,
         .limits = task_limits_default(),
     };
     return worker_open(&settings, local->context, local->sandbox, &local->worker, reterr);

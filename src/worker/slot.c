@@ -402,7 +402,7 @@ static void settle_failure(struct slot *slot, enum es_code code, bool is_crash,
         return;
     }
     struct retry retry = part_retry(code, part->attempts, part->crashes + is_crash, is_crash);
-    if (!retry.is_retried) {
+    if (!retry.is_retried || (slot->shared->is_hasty && !is_crash)) {
         fail_job(slot, code, why);
         return;
     }

@@ -16,6 +16,7 @@
 struct slot_shared {
     const char *worker_id;
     int64_t lease_ms;
+    bool is_hasty;
     struct task_limits limits;
     struct service_context *context;
     struct sandbox *sandbox;

@@ -231,6 +231,7 @@ enum es_code worker_open(const struct worker_settings *settings, struct service_
     worker->started_at_ms = es_clock_realtime_ms();
     worker->shared = (struct slot_shared){ .worker_id = worker->id,
                                            .lease_ms = settings->lease_ms,
+                                           .is_hasty = settings->is_hasty,
                                            .limits = settings->limits,
                                            .context = context,
                                            .sandbox = sandbox,

@@ -19,6 +19,7 @@ struct worker_settings {
     size_t slots;              /* parts at once, 1..256 */
     int64_t lease_ms;          /* how long a part is held without a heartbeat; 1000 or more */
     struct task_limits limits; /* of each part */
+    bool is_hasty; /* what fails fails at once, but for crashes: whoever waits can try again */
 };
 
 /* 2 GiB, two hours of processor time, a minute without progress. */
