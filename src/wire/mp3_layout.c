@@ -18,6 +18,9 @@ bool mp3_layout_is_valid(const struct mp3_layout *layout)
 {
     if (layout->span_count == 0 || layout->spans[0].first_frame != 0)
         return false;
+    if (layout->bitrate_kbps < 1 || layout->sample_rate < 1 ||
+        bytes_of(layout, 1) >= MP3_FRAME_BYTES_MAX) /* and one more, of padding */
+        return false;
     for (size_t i = 0; i < layout->span_count; i++) {
         const struct mp3_span *span = &layout->spans[i];
         int64_t own = span->first_frame + (i > 0 ? MP3_GRAFT_OVERLAP_FRAMES : 0);

@@ -40,7 +40,8 @@ struct mp3_piece {
     int64_t left_offset;        /* of a seam: in the object of the span before it */
 };
 
-/* Whether the spans follow each other as they must, from frame 0 on. */
+/* Whether the spans follow each other as they must, from frame 0 on, and their frames are of a size
+ * that there is: of a layout that is not valid nothing else may be asked. */
 bool mp3_layout_is_valid(const struct mp3_layout *layout);
 
 /* Of the whole file, and of a span's object. */

@@ -72,6 +72,20 @@ static void test_spans_that_do_not_follow_each_other_are_none(void **state)
     assert_false(mp3_layout_is_valid(&layout));
 }
 
+static void test_frames_of_no_sane_size_are_none(void **state)
+{
+    (void)state;
+    struct mp3_layout layout = make_layout();
+    layout.sample_rate = 7; /* a seam would be larger than any */
+    assert_false(mp3_layout_is_valid(&layout));
+    layout.sample_rate = 0;
+    assert_false(mp3_layout_is_valid(&layout));
+    layout = make_layout();
+    layout.bitrate_kbps = 320;
+    layout.sample_rate = 32000; /* the largest frames */
+    assert_true(mp3_layout_is_valid(&layout));
+}
+
 static void test_frames_are_counted_as_lame_does(void **state)
 {
     (void)state;
@@ -107,6 +121,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pieces_cover_the_file),
         cmocka_unit_test(test_spans_that_do_not_follow_each_other_are_none),
+        cmocka_unit_test(test_frames_of_no_sane_size_are_none),
         cmocka_unit_test(test_frames_are_counted_as_lame_does),
         cmocka_unit_test(test_a_header_is_completed),
     };
