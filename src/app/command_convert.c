@@ -126,6 +126,7 @@ enum {
     OPTION_HEIGHT,
     OPTION_LADDER,
     OPTION_COPY,
+    OPTION_NORMALIZE,
     OPTION_START,
     OPTION_END,
     OPTION_SLOTS
@@ -135,6 +136,17 @@ static bool read_copy(const char *text, struct job_options *options)
 {
     options->copy = strcmp(text, "never") == 0 ? JOB_COPY_NEVER : JOB_COPY_AUTO;
     return options->copy == JOB_COPY_NEVER || strcmp(text, "auto") == 0;
+}
+
+/* The loudness may stand behind the option in a word of its own: it begins like no file's name. */
+static bool read_normalize(char **argv, struct job_options *options)
+{
+    const char *text = optarg ? optarg : argv[optind];
+    options->normalize_lufs = JOB_NORMALIZE_LUFS_DEFAULT;
+    if (!optarg && !(text && text[0] == '-' && text[1] >= '0' && text[1] <= '9'))
+        return true;
+    optind += !optarg;
+    return es_text_to_double(text, &options->normalize_lufs) && options->normalize_lufs != 0;
 }
 
 /* "auto", or heights: "1080,720,480" */
@@ -153,13 +165,15 @@ static bool read_ladder(const char *text, struct job_options *options)
     }
 }
 
-static bool read_option(int option, struct job_options *options, size_t *slots)
+static bool read_option(int option, char **argv, struct job_options *options, size_t *slots)
 {
     int64_t integer = 0;
     if (option == OPTION_COPY)
         return read_copy(optarg, options);
     if (option == OPTION_LADDER)
         return read_ladder(optarg, options);
+    if (option == OPTION_NORMALIZE)
+        return read_normalize(argv, options);
     if (option == OPTION_START)
         return es_text_to_double(optarg, &options->start_seconds);
     if (option == OPTION_END)
@@ -231,6 +245,7 @@ static int run(const struct command *command, int argc, char **argv)
         { "height", required_argument, NULL, OPTION_HEIGHT },
         { "ladder", required_argument, NULL, OPTION_LADDER },
         { "copy", required_argument, NULL, OPTION_COPY },
+        { "normalize", optional_argument, NULL, OPTION_NORMALIZE },
         { "start", required_argument, NULL, OPTION_START },
         { "end", required_argument, NULL, OPTION_END },
         { "slots", required_argument, NULL, OPTION_SLOTS },
@@ -249,8 +264,9 @@ static int run(const struct command *command, int argc, char **argv)
             is_forced = true;
         } else if (option < OPTION_BITRATE) {
             return command_usage_error(command);
-        } else if (!read_option(option, &conversion.options, &conversion.slots)) {
-            command_complain("'%s' is no value for that option", optarg);
+        } else if (!read_option(option, argv, &conversion.options, &conversion.slots)) {
+            command_complain("'%s' is no value for that option",
+                             optarg ? optarg : argv[optind - 1]);
             return command_usage_error(command);
         }
     }
@@ -287,6 +303,8 @@ const struct command command_convert = {
             "  --height N    video, pixels: 144 to 2160, never enlarged\n"
             "  --ladder LIST HLS in several qualities: auto, or heights (1080,720,480)\n"
             "  --copy WHEN   auto, or never: encode what could be copied as well\n"
+            "  --normalize [LUFS]\n"
+            "                make the sound so loud: -36 to -5 (-14)\n"
             "  --start S     begin at so many seconds\n"
             "  --end S       end at so many seconds\n"
             "  --slots N     parts at once (one a core)\n"

@@ -394,7 +394,8 @@ static enum es_code finish(struct audio_part *part, const char **ret_result, str
     if (part->mp3) {
         struct replay_gain gain = { 0 };
         if (part->meter)
-            gain = replay_gain_of(loudness_meter_tally(part->meter));
+            gain = replay_gain_of(loudness_meter_tally(part->meter),
+                                  encoder_level_db(JOB_MP3, part->spec->audio.bitrate_kbps));
         object = job_output_name(JOB_MP3);
         code = mp3_file_finish(part->mp3, &gain, &size_bytes, reterr);
     } else if (part->frames) {

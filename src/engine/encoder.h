@@ -45,6 +45,10 @@ AVCodecParameters *encoder_parameters(const struct encoder *encoder);
 /* CRC-32 of the header (SPS and PPS): equal where packets of two encoders can follow each other. */
 uint32_t encoder_header_crc(const struct encoder *encoder);
 
+/* By how much what is decoded is louder than what was encoded, in dB: LAME turns down what it gets
+ * few bits for. Never above 0. */
+double encoder_level_db(enum job_target target, int bitrate_kbps);
+
 /* "avc1.64001f", "mp4a.40.2" (RFC 6381). */
 const char *encoder_codecs(const struct encoder *encoder, struct es_arena *arena);
 

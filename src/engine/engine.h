@@ -76,13 +76,14 @@ ES_CHECK enum es_code engine_probe(const struct engine_input *input, const char 
                                    struct es_arena *arena, struct media_facts *ret_facts,
                                    struct es_err *reterr);
 
-/* Cuts the work: *ret_parts are CONVERT parts in the order of wanting (is_first set on those that
- * make the job playable) and one JOIN as the last. ES_MEDIA no_audio_stream, no_playable_stream and
- * what probe says. */
+/* Cuts the work; where that takes long, since the sound is to be measured, `host` (which may be
+ * NULL) hears of it: nothing but its progress is called. *ret_parts are CONVERT parts in the order
+ * of wanting (is_first set on those that make the job playable) and one JOIN as the last. ES_MEDIA
+ * no_audio_stream, no_playable_stream and what probe says. */
 ES_CHECK enum es_code engine_plan(const struct engine_input *input, enum job_target target,
-                                  const struct job_options *options, struct es_arena *arena,
-                                  struct part **ret_parts, size_t *ret_part_count,
-                                  struct es_err *reterr);
+                                  const struct job_options *options, const struct engine_host *host,
+                                  struct es_arena *arena, struct part **ret_parts,
+                                  size_t *ret_part_count, struct es_err *reterr);
 
 /* Converts one CONVERT part by its spec. The same spec and source give the same bytes. */
 ES_CHECK enum es_code engine_convert(const struct engine_input *input, const char *spec,

@@ -39,9 +39,13 @@ static bool is_same_kind(const AVFrame *a, const AVFrame *b)
 static void audio_chain(const struct frame_filter *filter, char *ret_chain, size_t size)
 {
     const struct audio_spec *audio = &filter->spec->audio;
-    snprintf(ret_chain, size, "aformat=sample_fmts=%s:sample_rates=%d:channel_layouts=%s",
-             filter->spec->target == JOB_MP3 ? "s32p|fltp|s16p" : "fltp", audio->sample_rate,
-             audio->layout);
+    bool is_any_format = filter->spec->target == JOB_MP3 && !audio->is_normalized;
+    int length =
+        snprintf(ret_chain, size, "aformat=sample_fmts=%s:sample_rates=%d:channel_layouts=%s",
+                 is_any_format ? "s32p|fltp|s16p" : "fltp", audio->sample_rate, audio->layout);
+    if (audio->is_normalized)
+        snprintf(ret_chain + length, size - (size_t)length, ",volume=volume=%.2fdB:precision=float",
+                 audio->gain_db);
 }
 
 static int make_source(struct frame_filter *filter, const AVFrame *frame)

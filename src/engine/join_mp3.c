@@ -4,6 +4,7 @@
 
 #include "base/es_buf.h"
 #include "engine/av_error.h"
+#include "engine/encoder.h"
 #include "engine/join.h"
 #include "engine/mp3_file.h"
 #include "engine/reporter.h"
@@ -268,7 +269,8 @@ static enum es_code run(struct mp3_join *mp3, struct engine_outcome *ret_outcome
         return code;
     if (mp3->frame_count > 1)
         set_skip(mp3->packet, 0, mp3->left->result->span.end_padding);
-    struct replay_gain gain = replay_gain_of(&mp3->loudness);
+    int kbps = mp3->left->result->span.bitrate_kbps;
+    struct replay_gain gain = replay_gain_of(&mp3->loudness, encoder_level_db(JOB_MP3, kbps));
     int64_t size_bytes = 0;
     code = write_held(mp3, reterr);
     if (code == ES_OK)

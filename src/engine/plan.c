@@ -4,6 +4,7 @@
 
 #include "engine/chapters.h"
 #include "engine/planner.h"
+#include "engine/replay_gain.h"
 #include "engine/tags.h"
 
 #define JOIN_WEIGHT 0.02
@@ -108,6 +109,8 @@ static enum es_code add_parts(struct planner *planner, struct es_err *reterr)
     enum es_code code = plan_find_sounds(planner, reterr);
     if (code == ES_OK)
         code = plan_copies(planner, reterr);
+    if (code == ES_OK)
+        code = plan_gains(planner, reterr);
     if (code != ES_OK)
         return code;
     bool has_picture = planner->target != JOB_MP3 && survey->video_index >= 0;
@@ -140,9 +143,22 @@ static enum es_code add_parts(struct planner *planner, struct es_err *reterr)
     return ES_OK;
 }
 
+/* What they say of the sound is not true of what it becomes. */
+static void drop_gain_tags(struct planner *planner)
+{
+    struct media_tag *kept = es_new_array(planner->arena, struct media_tag, planner->tag_count);
+    size_t count = 0;
+    for (size_t i = 0; i < planner->tag_count; i++)
+        if (!replay_gain_is_tag(planner->tags[i].name))
+            kept[count++] = planner->tags[i];
+    planner->tags = kept;
+    planner->tag_count = count;
+}
+
 enum es_code engine_plan(const struct engine_input *input, enum job_target target,
-                         const struct job_options *options, struct es_arena *arena,
-                         struct part **ret_parts, size_t *ret_part_count, struct es_err *reterr)
+                         const struct job_options *options, const struct engine_host *host,
+                         struct es_arena *arena, struct part **ret_parts, size_t *ret_part_count,
+                         struct es_err *reterr)
 {
     struct es_err unheard;
     reterr = reterr ? reterr : &unheard;
@@ -152,6 +168,7 @@ enum es_code engine_plan(const struct engine_input *input, enum job_target targe
         return code;
     struct planner planner = {
         .input = input,
+        .host = host,
         .survey = survey,
         .target = target,
         .options = *options,
@@ -160,6 +177,8 @@ enum es_code engine_plan(const struct engine_input *input, enum job_target targe
     };
     int main_index = survey->audio_index >= 0 ? survey->audio_index : survey->video_index;
     tags_collect(survey->demuxer->format, main_index, arena, &planner.tags, &planner.tag_count);
+    if (options->normalize_lufs != 0)
+        drop_gain_tags(&planner);
     set_trim(&planner);
     if (options->start_seconds > 0 && planner.duration_seconds <= 0 && !input->is_arriving)
         return es_fail_word(reterr, ES_INVALID, "option_invalid",

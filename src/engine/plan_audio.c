@@ -28,8 +28,8 @@ static const struct hls_track *plan_track(struct planner *planner, int stream_in
     return track;
 }
 
-static struct part_spec plan_whole(struct planner *planner, const struct sound_source *sound,
-                                   bool is_beside_video)
+struct part_spec plan_sound(const struct planner *planner, const struct sound_source *sound,
+                            bool is_beside_video)
 {
     const struct survey *survey = planner->survey;
     struct part_spec spec = planner_spec(planner, sound->stream_index);
@@ -67,7 +67,16 @@ static struct part_spec plan_whole(struct planner *planner, const struct sound_s
                                   : "stereo",
         .is_synced = !is_mp3 || is_trimmed,
         .sample_count_max = planner->is_end_open ? 0 : llround(planner->duration_seconds * rate),
+        .is_normalized = planner->options.normalize_lufs != 0,
+        .gain_db = sound->gain_db,
     };
+    return spec;
+}
+
+static struct part_spec plan_whole(struct planner *planner, const struct sound_source *sound,
+                                   bool is_beside_video)
+{
+    struct part_spec spec = plan_sound(planner, sound, is_beside_video);
     spec.tracks = plan_track(planner, sound->stream_index, &spec.audio);
     spec.track_count = 1;
     plan_segments(planner, &spec);
@@ -80,23 +89,12 @@ static void add_whole(struct planner *planner, const struct part_spec *spec, boo
                      part_spec_write(spec, planner->arena));
 }
 
-static struct sound_source main_sound(const struct planner *planner)
-{
-    const struct survey *survey = planner->survey;
-    return (struct sound_source){
-        .stream_index = survey->audio_index,
-        .channels = survey->audio_frame->ch_layout.nb_channels,
-        .sample_rate = survey->audio_frame->sample_rate,
-    };
-}
-
 void plan_audio(struct planner *planner, bool is_beside_video)
 {
     if (planner->is_audio_copied) {
         plan_copied_track(planner, false);
     } else {
-        struct sound_source sound = main_sound(planner);
-        struct part_spec spec = plan_whole(planner, &sound, is_beside_video);
+        struct part_spec spec = plan_whole(planner, &planner->main_sound, is_beside_video);
         add_whole(planner, &spec, true);
     }
     for (size_t i = 0; i < planner->other_sound_count; i++) {
@@ -112,8 +110,7 @@ enum es_code plan_audio_alone(struct planner *planner, struct es_err *reterr)
         plan_audio(planner, false);
         return ES_OK;
     }
-    struct sound_source sound = main_sound(planner);
-    struct part_spec spec = plan_whole(planner, &sound, false);
+    struct part_spec spec = plan_whole(planner, &planner->main_sound, false);
     bool is_cut = false;
     enum es_code code = ES_OK;
     if (spec.tracks[0].channels <= 2)

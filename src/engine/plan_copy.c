@@ -152,6 +152,7 @@ static void decide_audio(struct planner *planner)
     struct part_spec spec = planner_spec(planner, survey->audio_index);
     double late = (double)(survey->audio_frame->pts - spec.origin) * av_q2d(stream->time_base);
     planner->is_audio_copied = !planner->options.bitrate_kbps &&
+                               planner->options.normalize_lufs == 0 &&
                                copy_can_audio(stream, survey->audio_frame, planner->target) &&
                                !copy_has_edits(stream, planner->target) &&
                                (planner->target != JOB_HLS || late <= LATE_SECONDS_MAX);

@@ -15,6 +15,12 @@ enum es_code plan_find_sounds(struct planner *planner, struct es_err *reterr)
 {
     const struct survey *survey = planner->survey;
     const AVFormatContext *format = survey->demuxer->format;
+    if (survey->audio_index >= 0)
+        planner->main_sound = (struct sound_source){
+            .stream_index = survey->audio_index,
+            .channels = survey->audio_frame->ch_layout.nb_channels,
+            .sample_rate = survey->audio_frame->sample_rate,
+        };
     bool is_kept = planner->target == JOB_HLS && survey->video_index >= 0;
     es_auto(AVFrame) frame = frame_new();
     for (unsigned i = 0; i < format->nb_streams; i++) {

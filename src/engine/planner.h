@@ -13,10 +13,12 @@
 struct sound_source {
     int stream_index;
     int channels, sample_rate;
+    double gain_db; /* where it is normalized */
 };
 
 struct planner {
     const struct engine_input *input;
+    const struct engine_host *host; /* or NULL */
     const struct survey *survey;
     enum job_target target;
     struct job_options options;
@@ -27,6 +29,7 @@ struct planner {
     int picture_index;
     bool is_video_copied, is_audio_copied;              /* see plan_copies */
     int longest_seconds;                                /* of a copied segment; 0: none is long */
+    struct sound_source main_sound;                     /* where there is one */
     struct sound_source other_sounds[OTHER_SOUNDS_MAX]; /* that go along with the main one */
     size_t other_sound_count;
     struct hls_track sound_tracks[1 + OTHER_SOUNDS_MAX]; /* see plan_name_sound */
@@ -57,8 +60,14 @@ void planner_add_tags(const struct planner *planner, struct part_spec *spec);
 void planner_add_part(struct planner *planner, enum part_kind kind, bool is_first,
                       double weight_seconds, const char *spec);
 
-/* Finds the other sounds. What the input's read answers. */
+/* Finds the sounds, the main one and others. What the input's read answers. */
 ES_CHECK enum es_code plan_find_sounds(struct planner *planner, struct es_err *reterr);
+/* The part that makes all of a sound, but for its track. */
+struct part_spec plan_sound(const struct planner *planner, const struct sound_source *sound,
+                            bool is_beside_video);
+/* Measures every sound, where that is wanted, and finds the gain that makes it as loud as it is to
+ * be: without a peak above -1 dBTP. What the input's read and the host answer; ES_MEDIA. */
+ES_CHECK enum es_code plan_gains(struct planner *planner, struct es_err *reterr);
 /* Gives the next track of sound its name, language and label: the main one comes first. */
 void plan_name_sound(struct planner *planner, int stream_index, struct hls_track *track);
 

@@ -15,15 +15,15 @@
 
 _Static_assert(2 * FRAME_BYTES_MAX <= REPLAY_GAIN_ID3_BYTES_MAX, "there is room for both frames");
 
-struct replay_gain replay_gain_of(const struct loudness_tally *tally)
+struct replay_gain replay_gain_of(const struct loudness_tally *tally, double level_db)
 {
     double lufs = 0;
     if (!loudness_tally_measure(tally, &lufs))
         return (struct replay_gain){ 0 };
     return (struct replay_gain){
         .is_known = true,
-        .gain_db = REPLAY_GAIN_LUFS - lufs,
-        .peak = tally->peak,
+        .gain_db = REPLAY_GAIN_LUFS - lufs - level_db,
+        .peak = tally->peak * pow(10, level_db / 20),
     };
 }
 

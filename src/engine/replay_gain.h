@@ -19,7 +19,8 @@ struct replay_gain {
     double peak; /* the greatest sample; full scale is 1 */
 };
 
-struct replay_gain replay_gain_of(const struct loudness_tally *tally);
+/* Of a sound that was tallied and is played back louder by `level_db`. */
+struct replay_gain replay_gain_of(const struct loudness_tally *tally, double level_db);
 
 /* Whether these tags have a gain of the track already. */
 bool replay_gain_is_among(const struct media_tag *tags, size_t tag_count);

@@ -15,6 +15,8 @@ enum es_code reporter_publish(struct reporter *reporter, double media_seconds,
         done = done / reporter->timeline_seconds * reporter->weight_seconds;
     if (done > reporter->weight_seconds)
         done = reporter->weight_seconds;
+    if (!reporter->host)
+        return ES_OK;
     return reporter->host->progress(reporter->host->context, done, result_so_far,
                                     reporter->is_playable, reterr);
 }

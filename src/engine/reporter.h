@@ -9,9 +9,9 @@
 #include "engine/engine.h"
 
 struct reporter {
-    const struct engine_host *host;
-    double weight_seconds;   /* what the whole part counts as */
-    double timeline_seconds; /* how much media that is; 0 unknown */
+    const struct engine_host *host; /* NULL: nobody hears */
+    double weight_seconds;          /* what the whole part counts as */
+    double timeline_seconds;        /* how much media that is; 0 unknown */
     bool is_playable;
 
     /* private */

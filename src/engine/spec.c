@@ -10,7 +10,9 @@
 #include "model/mp3_plan.h"
 #include "wire/json.h"
 
-#define SPEC_VERSION 10
+#define SPEC_VERSION  11
+#define GAIN_DB_LEAST (-200.0)
+#define GAIN_DB_MOST  200.0
 
 static json_t *rational_json(AVRational value)
 {
@@ -147,6 +149,8 @@ static json_t *audio_json(const struct audio_spec *audio)
     json_put_text(object, "layout", audio->layout);
     json_put(object, "is_synced", json_boolean(audio->is_synced));
     json_put(object, "sample_count_max", json_integer(audio->sample_count_max));
+    if (audio->is_normalized)
+        json_put(object, "gain_db", json_real(audio->gain_db));
     json_t *span = audio_span_json(&audio->span);
     if (span)
         json_put(object, "span", span);
@@ -165,7 +169,10 @@ static bool audio_read(const json_t *object, struct es_arena *arena, struct audi
     audio->layout = es_strdup(arena, layout);
     audio->is_synced = json_member_bool(object, "is_synced", false);
     audio->sample_count_max = json_member_integer(object, "sample_count_max", 0);
-    return is_plain && int_member(object, "bitrate_kbps", 8, 640, &audio->bitrate_kbps) &&
+    audio->is_normalized = json_object_get(object, "gain_db") != NULL;
+    audio->gain_db = json_member_real(object, "gain_db", 0);
+    return is_plain && audio->gain_db >= GAIN_DB_LEAST && audio->gain_db <= GAIN_DB_MOST &&
+           int_member(object, "bitrate_kbps", 8, 640, &audio->bitrate_kbps) &&
            int_member(object, "sample_rate", 4000, 192000, &audio->sample_rate) &&
            audio->sample_count_max >= 0 &&
            audio_span_read(json_object_get(object, "span"), &audio->span);

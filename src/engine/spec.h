@@ -51,6 +51,8 @@ struct audio_spec {
     const char *layout; /* libav's name: "stereo" */
     bool is_synced; /* gaps become silence and overlaps are cut, so that it stays beside a video */
     int64_t sample_count_max; /* 0: to the end */
+    bool is_normalized;       /* made louder or quieter: */
+    double gain_db;
     struct audio_span span;
 };
 

@@ -7,6 +7,8 @@
 
 #define HEIGHT_LEAST 144
 #define HEIGHT_MOST  2160
+#define LUFS_LEAST   (-36.0)
+#define LUFS_MOST    (-5.0)
 
 static const char *const target_names[] = {
     [JOB_MP3] = "mp3",
@@ -149,6 +151,9 @@ enum es_code job_options_check(const struct job_options *options, enum job_targe
         return es_fail_word(reterr, ES_INVALID, "option_invalid", "start and end must be seconds");
     if (options->end_seconds > 0 && options->end_seconds <= options->start_seconds)
         return es_fail_word(reterr, ES_INVALID, "option_invalid", "start must be before end");
+    double lufs = options->normalize_lufs;
+    if (lufs != 0 && !(lufs >= LUFS_LEAST && lufs <= LUFS_MOST))
+        return es_fail_word(reterr, ES_INVALID, "option_invalid", "normalize must be -36..-5 LUFS");
     return check_ladder(options, target, reterr);
 }
 

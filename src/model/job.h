@@ -25,7 +25,8 @@ enum job_status {
 
 enum job_copy { JOB_COPY_AUTO = 0, JOB_COPY_NEVER };
 
-#define JOB_LADDER_MAX 6
+#define JOB_LADDER_MAX             6
+#define JOB_NORMALIZE_LUFS_DEFAULT (-14.0)
 
 /* What the user may choose; zero is the default, which gives the reference's output. */
 struct job_options {
@@ -36,8 +37,9 @@ struct job_options {
     int ladder[JOB_LADDER_MAX]; /* or in these heights, 144..2160, from large to small */
     int ladder_count;
     enum job_copy copy;
-    double start_seconds; /* trim; 0 from the beginning */
-    double end_seconds;   /* 0 to the end */
+    double normalize_lufs; /* how loud the sound is to be: -36..-5; 0 as it is */
+    double start_seconds;  /* trim; 0 from the beginning */
+    double end_seconds;    /* 0 to the end */
 };
 
 struct job {

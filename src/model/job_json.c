@@ -27,6 +27,8 @@ json_t *job_options_json(const struct job_options *options)
         json_put(object, "ladder", ladder_json(options));
     if (options->copy == JOB_COPY_NEVER)
         json_put_text(object, "copy", "never");
+    if (options->normalize_lufs != 0)
+        json_put(object, "normalize", json_real(options->normalize_lufs));
     if (options->start_seconds > 0)
         json_put(object, "start", json_real(options->start_seconds));
     if (options->end_seconds > 0)
@@ -66,6 +68,19 @@ static enum es_code read_copy(const json_t *value, enum job_copy *ret_copy, stru
     return ES_OK;
 }
 
+/* true for the usual loudness, or a loudness. */
+static enum es_code read_normalize(const json_t *value, double *ret_lufs, struct es_err *reterr)
+{
+    if (json_is_boolean(value))
+        *ret_lufs = json_is_true(value) ? JOB_NORMALIZE_LUFS_DEFAULT : 0;
+    else if (json_is_number(value) && json_number_value(value) != 0)
+        *ret_lufs = json_number_value(value);
+    else
+        return es_fail_word(reterr, ES_INVALID, "option_invalid",
+                            "'normalize' must be true, false or LUFS");
+    return ES_OK;
+}
+
 static enum es_code read_ladder(const json_t *value, struct job_options *options,
                                 struct es_err *reterr)
 {
@@ -100,6 +115,8 @@ static enum es_code read_member(const char *name, const json_t *value, struct jo
         return read_ladder(value, options, reterr);
     if (strcmp(name, "copy") == 0)
         return read_copy(value, &options->copy, reterr);
+    if (strcmp(name, "normalize") == 0)
+        return read_normalize(value, &options->normalize_lufs, reterr);
     if (strcmp(name, "start") == 0)
         return read_seconds(value, name, &options->start_seconds, reterr);
     if (strcmp(name, "end") == 0)

@@ -13,7 +13,7 @@
 
 #define EVENT_INTERVAL_MS  1000
 #define EXTEND_INTERVAL_MS 700
-#define PLAN_STALL_MS      180000 /* a plan tells no progress: this is all its time */
+#define PLAN_STALL_MS      180000 /* a plan that measures nothing tells no progress: all its time */
 #define LIST_PAGE          200
 /* A source that will be whole in a moment is planned as one that is. */
 #define ARRIVAL_GRACE_MS   1000

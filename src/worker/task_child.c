@@ -206,8 +206,8 @@ static enum es_code run(struct child *child, const struct task *task, int input_
     case TASK_PLAN: {
         struct part *planned;
         size_t count;
-        code = engine_plan(&input, task->target, &task->options, &child->arena, &planned, &count,
-                           reterr);
+        code = engine_plan(&input, task->target, &task->options, &host, &child->arena, &planned,
+                           &count, reterr);
         if (!code)
             task_parts_write(planned, count, ret_text);
         return code;

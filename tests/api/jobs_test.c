@@ -52,7 +52,8 @@ static void a_conversion_asks_for_what_there_is(void **state)
     const char *const options[] = { "{\"bitrate\":7}",         "{\"bitrate\":\"192\"}",
                                     "{\"speed\":2}",           "{\"height\":720}",
                                     "{\"start\":5,\"end\":4}", "{\"ladder\":\"auto\"}",
-                                    "{\"ladder\":[]}" };
+                                    "{\"ladder\":[]}",         "{\"normalize\":-3}",
+                                    "{\"normalize\":\"loud\"}" };
     for (size_t i = 0; i < sizeof(options) / sizeof(*options); i++) {
         const char *json = textf(fixture, "{\"target\":\"mp3\",\"options\":%s}", options[i]);
         const struct answer *answer = post_json(fixture, path, ana, json);
@@ -68,6 +69,13 @@ static void a_conversion_asks_for_what_there_is(void **state)
     assert_answer(post_json(fixture, path, ana,
                             "{\"target\":\"mp3\",\"options\":{\"bitrate\":320,\"start\":1.5}}"),
                   200);
+    const char *const loudness[] = { "true", "-23.5", "-16" };
+    for (size_t i = 0; i < sizeof(loudness) / sizeof(*loudness); i++)
+        assert_answer(
+            post_json(
+                fixture, path, ana,
+                textf(fixture, "{\"target\":\"mp3\",\"options\":{\"normalize\":%s}}", loudness[i])),
+            200);
     const char *const ladders[] = { "\"auto\"", "[1080,480]" };
     for (size_t i = 0; i < sizeof(ladders) / sizeof(*ladders); i++)
         assert_answer(post_json(fixture, path, ana,

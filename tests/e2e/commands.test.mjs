@@ -142,6 +142,8 @@ test('what cannot be converted leaves nothing behind', async (t) => {
     [[media('lena.mp3'), '/proc/none/out.mp3'], 1, /cannot (make the folder|write)/],
     [[media('lena.mp3'), 'out.txt'], 2, /'out\.txt' says no format/],
     [['--bitrate', '1', media('lena.mp3'), 'out.mp3'], 2, /bitrate must be/],
+    [['--normalize', '-3', media('lena.mp3'), 'out.mp3'], 2, /normalize must be/],
+    [['--normalize=loud', media('lena.mp3'), 'out.mp3'], 2, /'loud' is no value/],
     [['--quality', 'x', media('lena.mp3'), 'out.mp3'], 2, /'x' is no value/],
     [[media('lena.mp3')], 2, /usage/],
   ]) {

@@ -28,6 +28,8 @@ static void read_option(struct job_options *options, const char *text)
         options->start_seconds = value;
     else if (strncmp(text, "end=", 4) == 0)
         options->end_seconds = value;
+    else if (strncmp(text, "normalize=", 10) == 0)
+        options->normalize_lufs = value;
     else if (strcmp(text, "copy=never") == 0)
         options->copy = JOB_COPY_NEVER;
 }

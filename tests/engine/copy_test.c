@@ -345,7 +345,7 @@ static void test_mp4_index_that_needs_more_room(void **state)
     struct part *parts = NULL;
     size_t count = 0;
     assert_ok(file_input_open(source, &input, &err), err);
-    assert_ok(engine_plan(&input, JOB_MP4, &options, &arena, &parts, &count, &err), err);
+    assert_ok(engine_plan(&input, JOB_MP4, &options, NULL, &arena, &parts, &count, &err), err);
     assert_int_equal(count, 2);
     const char *whole = strstr(parts[0].spec, "\"index_bytes\":");
     assert_non_null(whole);

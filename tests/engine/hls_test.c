@@ -132,7 +132,7 @@ static void test_first_part_is_published_as_it_comes(void **state)
     struct part *parts = NULL;
     size_t count = 0;
     assert_ok(file_input_open(make_film(), &input, &err), err);
-    assert_ok(engine_plan(&input, JOB_HLS, &encode, &arena, &parts, &count, &err), err);
+    assert_ok(engine_plan(&input, JOB_HLS, &encode, NULL, &arena, &parts, &count, &err), err);
     assert_true(parts[0].is_first && parts[1].is_first && !parts[2].is_first);
     assert_int_equal(parts[count - 1].kind, PART_JOIN);
     const char *folder = scratch_path("live");

@@ -135,8 +135,8 @@ enum es_code host_folder_run(struct host_folder *host, const struct engine_input
     struct engine_host engine_host = host_folder_host(host);
     struct engine_source source = host_folder_source(host);
     struct job_run run = { 0 };
-    enum es_code code =
-        engine_plan(input, target, options, arena, &run.parts, &run.part_count, reterr);
+    enum es_code code = engine_plan(input, target, options, &engine_host, arena, &run.parts,
+                                    &run.part_count, reterr);
     if (code != ES_OK)
         return code;
     for (size_t i = 0; i + 1 < run.part_count; i++) {

@@ -199,7 +199,7 @@ static void test_the_smallest_comes_first_and_all_are_listed(void **state)
     size_t count = 0, track_count = 0;
     struct hls_track *tracks = NULL;
     assert_ok(file_input_open(make_film(), &input, &err), err);
-    assert_ok(engine_plan(&input, JOB_HLS, &three, &arena, &parts, &count, &err), err);
+    assert_ok(engine_plan(&input, JOB_HLS, &three, NULL, &arena, &parts, &count, &err), err);
     assert_true(parts[0].is_first && parts[1].is_first && !parts[2].is_first);
     assert_non_null(strstr(parts[0].spec, "video-144"));
     assert_null(strstr(parts[0].spec, "video-180"));

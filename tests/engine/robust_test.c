@@ -205,7 +205,7 @@ static void test_a_failing_source_is_not_the_mediums_fault(void **state)
     struct job_options options = { 0 };
     struct part *parts = NULL;
     size_t count = 0;
-    assert_ok(engine_plan(&file, JOB_MP3, &options, &arena, &parts, &count, &err), err);
+    assert_ok(engine_plan(&file, JOB_MP3, &options, NULL, &arena, &parts, &count, &err), err);
     struct host_folder host;
     host_folder_init(&host, scratch_path("."));
     struct engine_host engine_host = host_folder_host(&host);
@@ -263,7 +263,7 @@ static void test_trim_behind_the_end_is_refused(void **state)
     size_t count = 0;
     struct job_options options = { .start_seconds = 5 };
     assert_ok(file_input_open(scratch_path("a.wav"), &input, &err), err);
-    assert_int_equal(engine_plan(&input, JOB_MP3, &options, &arena, &parts, &count, &err),
+    assert_int_equal(engine_plan(&input, JOB_MP3, &options, NULL, &arena, &parts, &count, &err),
                      ES_INVALID);
     assert_string_equal(err.word, "option_invalid");
     file_input_close(&input);

@@ -69,9 +69,9 @@ static void assert_spans(const char *path, enum job_target target,
     struct part *parts;
     size_t count;
     struct job_options defaults = { 0 };
-    assert_ok(
-        engine_plan(&input, target, options ? options : &defaults, &arena, &parts, &count, &err),
-        err);
+    assert_ok(engine_plan(&input, target, options ? options : &defaults, NULL, &arena, &parts,
+                          &count, &err),
+              err);
     assert_int_equal(count, part_count + 1);
     for (size_t i = 0; i + 1 < count; i++) {
         struct part_spec spec;

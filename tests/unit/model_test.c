@@ -162,6 +162,38 @@ static void a_ladder_is_auto_or_a_list_of_heights(void **state)
     }
 }
 
+static void loudness_is_the_usual_one_or_a_number(void **state)
+{
+    (void)state;
+    struct es_err err = { 0 };
+    struct job_options options;
+    es_auto_buf text = { 0 };
+    assert_ok(job_options_read("{\"normalize\":true}", &options, &err), err);
+    assert_true(options.normalize_lufs == JOB_NORMALIZE_LUFS_DEFAULT);
+    assert_ok(job_options_check(&options, JOB_MP3, &err), err);
+    job_options_write(&options, &text);
+    assert_string_equal(es_buf_text(&text), "{\"normalize\":-14.0}");
+    es_buf_clear(&text);
+    assert_ok(job_options_read("{\"normalize\":-23.5}", &options, &err), err);
+    assert_ok(job_options_check(&options, JOB_HLS, &err), err);
+    job_options_write(&options, &text);
+    assert_string_equal(es_buf_text(&text), "{\"normalize\":-23.5}");
+    es_buf_clear(&text);
+    assert_ok(job_options_read("{\"normalize\":false}", &options, &err), err);
+    job_options_write(&options, &text);
+    assert_string_equal(es_buf_text(&text), "{}");
+    const char *const wrong[] = { "{\"normalize\":0}", "{\"normalize\":\"-14\"}",
+                                  "{\"normalize\":[]}" };
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)
+        assert_int_equal(job_options_read(wrong[i], &options, &err), ES_INVALID);
+    const char *const unfit[] = { "{\"normalize\":-36.1}", "{\"normalize\":-4}",
+                                  "{\"normalize\":14}" };
+    for (size_t i = 0; i < sizeof(unfit) / sizeof(*unfit); i++) {
+        assert_ok(job_options_read(unfit[i], &options, &err), err);
+        assert_int_equal(job_options_check(&options, JOB_MP3, &err), ES_INVALID);
+    }
+}
+
 static void a_finished_job_never_runs_again_but_a_failed_one_may(void **state)
 {
     (void)state;
@@ -219,6 +251,7 @@ int main(void)
         cmocka_unit_test(facts_survive_json_and_nonsense_is_refused),
         cmocka_unit_test(options_are_read_strictly_and_bounded),
         cmocka_unit_test(a_ladder_is_auto_or_a_list_of_heights),
+        cmocka_unit_test(loudness_is_the_usual_one_or_a_number),
         cmocka_unit_test(a_finished_job_never_runs_again_but_a_failed_one_may),
         cmocka_unit_test(a_person_may_try_again_what_can_pass),
         cmocka_unit_test(only_what_can_heal_is_tried_again_and_not_forever),
