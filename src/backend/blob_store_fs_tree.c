@@ -202,7 +202,7 @@ static enum es_code list_folder(struct listing *listing, int fd, const char *nam
                    ? list_folder(listing, folder_fd, next, es_printf(&scratch, "%s%s/", path, next))
                    : ES_OK;
     }
-    const char **names;
+    const char **names = NULL;
     size_t count;
     enum es_code code = read_names(folder_fd, ".", &scratch, &names, &count, listing->reterr);
     for (size_t i = 0; !code && i < count && !is_full(listing); i++)
