@@ -225,12 +225,23 @@ static void *run(void *argument)
     return NULL;
 }
 
+/* Where the queue stands before anybody watches, so that what happens right after is news to those
+ * who do. A queue that is away says it later. */
+static int64_t first_last(struct job_queue *queue)
+{
+    es_auto_arena arena = { 0 };
+    struct event *list;
+    size_t count;
+    int64_t last;
+    return queue->ops->event_list(queue, -1, 1, &arena, &list, &count, &last, NULL) ? -1 : last;
+}
+
 enum es_code events_open(struct service_context *context, struct events **ret_events,
                          struct es_err *reterr)
 {
     struct events *events = es_malloc(sizeof(*events));
     events->context = context;
-    events->last = -1;
+    events->last = first_last(context->queue);
     pthread_mutex_init(&events->mutex, NULL);
     pthread_cond_init(&events->delivered, NULL);
     int failed = pthread_create(&events->thread, NULL, run, events);

@@ -94,7 +94,6 @@ static void watchers_are_told_of_their_own_things(void **state)
     watcher_init(&luis);
     struct subscription *of_ana = subscribe(f, events, &f->ana, -1, &ana),
                         *of_luis = subscribe(f, events, &f->luis, -1, &luis);
-    es_sleep_ms(50); /* so that the thread has read the queue once: later events are all news */
     const struct media *media = fixture_media(f, &f->ana, "song.flac");
     wait_for(&ana, EVENT_MEDIA, "\"status\":\"uploaded\"");
     const struct job *job = fixture_job(f, &f->ana, media->id, JOB_MP3);
