@@ -24,9 +24,10 @@ enum status_type {
     STATUS_KILL,      /* to the server */
 };
 
-/* From the server to a spare, the only message on a channel of its own. */
+/* Between the server and a spare, each once, on a channel of its own. */
 enum order_type {
-    ORDER_RUN = 1, /* spawn_request; descriptors: status, channel */
+    ORDER_READY = 1, /* from the spare: it is warm */
+    ORDER_RUN,       /* spawn_request; descriptors: status, channel */
 };
 
 /* What a child is to do once it is confined. */

@@ -136,7 +136,8 @@ static _Noreturn void run_spare(const struct server *server, pid_t parent, int o
 
     struct channel *orders = channel_open(FD_CHANNEL, 0);
     struct channel_message message;
-    if (channel_receive(orders, -1, &message, NULL) != ES_OK || message.type != ORDER_RUN ||
+    if (channel_send(orders, ORDER_READY, NULL, 0, NULL, 0, NULL) != ES_OK ||
+        channel_receive(orders, -1, &message, NULL) != ES_OK || message.type != ORDER_RUN ||
         message.size != sizeof(struct spawn_request) || message.fd_count != 2)
         _exit(0);
     struct spawn_request request;
@@ -194,23 +195,47 @@ static void add_spare(struct server *server)
         (struct spare){ .pid = pid, .orders = channel_open(sockets[0], STATUS_WAIT_MS) };
 }
 
+/* The oldest spare that is warm, or spare_count. Those that turn out to have ended are left out. */
+static size_t find_warm_spare(struct server *server)
+{
+    size_t index = 0;
+    while (index < server->spare_count) {
+        struct spare *spare = &server->spares[index];
+        struct channel_message message;
+        enum es_code code = channel_receive(spare->orders, 0, &message, NULL);
+        if (code == ES_OK && message.type == ORDER_READY)
+            break;
+        if (code == ES_UNAVAILABLE) {
+            index++;
+            continue;
+        }
+        kill(spare->pid, SIGKILL);
+        forget_spare(server, index);
+        server->spares_lost++;
+    }
+    return index;
+}
+
 /* 0 where no spare takes it. */
 static pid_t give_to_spare(struct server *server, const struct spawn_request *request,
                            int channel_fd, int status_fd)
 {
-    while (request->errand == ERRAND_CHILD_MAIN && server->spare_count > 0) {
-        const struct spare spare = server->spares[0];
-        const int fds[2] = { status_fd, channel_fd };
-        enum es_code code =
-            channel_send(spare.orders, ORDER_RUN, request, sizeof(*request), fds, 2, NULL);
-        forget_spare(server, 0);
-        if (code == ES_OK) {
-            server->spares_lost = 0;
-            return spare.pid;
-        }
+    if (request->errand != ERRAND_CHILD_MAIN)
+        return 0;
+    size_t index = find_warm_spare(server);
+    if (index == server->spare_count)
+        return 0;
+    const struct spare spare = server->spares[index];
+    const int fds[2] = { status_fd, channel_fd };
+    enum es_code code =
+        channel_send(spare.orders, ORDER_RUN, request, sizeof(*request), fds, 2, NULL);
+    forget_spare(server, index);
+    if (code != ES_OK) {
         kill(spare.pid, SIGKILL);
+        return 0;
     }
-    return 0;
+    server->spares_lost = 0;
+    return spare.pid;
 }
 
 static void spawn(struct server *server, const struct spawn_request *request, int channel_fd,
