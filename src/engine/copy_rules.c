@@ -4,10 +4,10 @@
 #include <libavutil/intreadwrite.h>
 
 #include "engine/video_chain.h"
+#include "wire/avc.h"
 
 #include "engine/compat.h"
 
-#define NAL_IDR          5
 #define AVCC_BYTES_MIN   7
 #define AAC_CHANNELS_MAX 6
 #define MP3_SAMPLE_RATE  44100
@@ -34,9 +34,9 @@ static bool is_played_profile(int profile)
     }
 }
 
-bool copy_can_video(const AVStream *stream, const AVFrame *frame, enum job_target target)
+bool copy_can_video(const AVStream *stream, const AVCodecParameters *codec, const AVFrame *frame,
+                    enum job_target target)
 {
-    const AVCodecParameters *codec = stream->codecpar;
     bool is_plain = codec->format == AV_PIX_FMT_YUV420P || codec->format == AV_PIX_FMT_YUVJ420P;
     /* 'avc3' may keep headers among the frames that differ from the one in front. */
     if (codec->codec_id != AV_CODEC_ID_H264 || !has_avcc(codec) ||
@@ -77,9 +77,8 @@ static bool can_aac(const AVCodecParameters *codec)
     return is_played && config.channels >= 1 && config.channels <= AAC_CHANNELS_MAX;
 }
 
-bool copy_can_audio(const AVStream *stream, const AVFrame *frame, enum job_target target)
+bool copy_can_audio(const AVCodecParameters *codec, const AVFrame *frame, enum job_target target)
 {
-    const AVCodecParameters *codec = stream->codecpar;
     bool is_mp3 = codec->codec_id == AV_CODEC_ID_MP3;
     switch (target) {
     case JOB_MP3:
@@ -142,20 +141,31 @@ bool copy_has_edits(AVStream *stream, enum job_target target)
     return false;
 }
 
+static bool has_unit(const AVCodecParameters *codec, const AVPacket *packet,
+                     bool (*is_it)(const struct avc_unit *unit))
+{
+    struct avc_unit unit;
+    int length_size = has_avcc(codec) ? (codec->extradata[4] & 3) + 1 : 0;
+    for (size_t at = 0; length_size && avc_next_counted(packet->data, (size_t)packet->size,
+                                                        length_size, &at, &unit);)
+        if (is_it(&unit))
+            return true;
+    return false;
+}
+
+static bool is_idr(const struct avc_unit *unit)
+{
+    return avc_unit_type(unit) == AVC_IDR;
+}
+
 bool copy_is_closed(const AVCodecParameters *codec, const AVPacket *packet)
 {
-    if (!has_avcc(codec))
-        return false;
-    int length_size = (codec->extradata[4] & 3) + 1;
-    for (int64_t at = 0; at + length_size < packet->size;) {
-        uint32_t length = 0;
-        for (int i = 0; i < length_size; i++)
-            length = length << 8 | packet->data[at + i];
-        if ((packet->data[at + length_size] & 0x1f) == NAL_IDR)
-            return true;
-        at += length_size + (int64_t)length;
-    }
-    return false;
+    return has_unit(codec, packet, is_idr);
+}
+
+bool copy_is_bidirectional(const AVCodecParameters *codec, const AVPacket *packet)
+{
+    return has_unit(codec, packet, avc_is_bidirectional);
 }
 
 const char *copy_codecs(const AVCodecParameters *codec, struct es_arena *arena)

@@ -16,7 +16,8 @@ static enum es_code fail_foreign(struct es_err *reterr)
 }
 
 static enum es_code open_track(struct copy_source *source, int index, AVRational time_base,
-                               int64_t origin, struct es_err *reterr)
+                               int64_t origin, const struct copy_header *header,
+                               struct es_err *reterr)
 {
     AVFormatContext *format = source->demuxer->format;
     if (index < 0 || index >= (int)format->nb_streams)
@@ -29,6 +30,7 @@ static enum es_code open_track(struct copy_source *source, int index, AVRational
         .stream = stream,
         .codec = avcodec_parameters_alloc(),
         .time_base = stream->time_base,
+        .is_plain = copy_form_is_plain(stream->codecpar),
         .origin = origin,
         .last_dts = INT64_MIN,
         .rescale_last = AV_NOPTS_VALUE,
@@ -37,6 +39,10 @@ static enum es_code open_track(struct copy_source *source, int index, AVRational
         abort();
     AVCodecParameters *codec = track->codec;
     codec->codec_tag = 0;
+    if (track->is_plain != (header->size == 0))
+        return fail_foreign(reterr);
+    if (!track->is_plain)
+        copy_form_put_header(codec, header);
     if (codec->codec_type == AVMEDIA_TYPE_AUDIO) {
         if (codec->frame_size <= 0)
             codec->frame_size = AAC_FRAME_SAMPLES;
@@ -61,12 +67,13 @@ enum es_code copy_source_open(const struct engine_input *input, const struct par
 {
     es_auto(copy_source) source = es_malloc(sizeof(*source));
     enum es_code code = demuxer_open(input, &source->demuxer, reterr);
-    if (code == ES_OK)
-        code = open_track(source, spec->stream_index, spec->time_base, spec->origin, reterr);
     const struct copy_spec *copy = &spec->copy;
+    if (code == ES_OK)
+        code = open_track(source, spec->stream_index, spec->time_base, spec->origin, &copy->header,
+                          reterr);
     if (code == ES_OK && copy->second_stream_index >= 0)
         code = open_track(source, copy->second_stream_index, copy->second_time_base,
-                          copy->second_origin, reterr);
+                          copy->second_origin, &copy->second_header, reterr);
     if (code != ES_OK)
         return code;
     demuxer_select(source->demuxer, spec->stream_index, copy->second_stream_index);
@@ -83,21 +90,26 @@ void copy_source_close(struct copy_source *source)
     free(source);
 }
 
-/* Containers that count in milliseconds round: sound is counted in samples again, and steps aside
- * only where it really does. */
+/* Containers that count in milliseconds or 90 kHz round: sound is counted in samples again, and
+ * steps aside only where it really does. */
 static void count_samples(struct copy_track *track, AVPacket *packet)
 {
-    AVRational samples = { 1, track->codec->sample_rate };
+    AVRational samples = { 1, track->codec->sample_rate }, tick = track->stream->time_base;
     int64_t lead = packet->pts - packet->dts;
+    bool is_rounded = tick.den % ((int64_t)tick.num * samples.den) != 0;
     packet->dts = av_rescale_delta(track->stream->time_base, packet->dts, samples,
                                    (int)track->frame_ticks, &track->rescale_last, samples);
+    if (is_rounded && track->packet_count > 0 &&
+        llabs(packet->dts - track->next_sample) <= samples.den / ROUNDING_DIVISOR)
+        packet->dts = track->next_sample;
     packet->pts = packet->dts + av_rescale_q(lead, track->stream->time_base, samples);
     packet->duration = packet->duration > 0
                            ? av_rescale_q(packet->duration, track->stream->time_base, samples)
                            : track->frame_ticks;
-    if (av_cmp_q(track->stream->time_base, samples) > 0 &&
+    if (is_rounded &&
         llabs(packet->duration - track->frame_ticks) <= samples.den / ROUNDING_DIVISOR)
         packet->duration = track->frame_ticks;
+    track->next_sample = packet->dts + packet->duration;
     size_t size = 0;
     const uint8_t *skip = av_packet_get_side_data(packet, AV_PKT_DATA_SKIP_SAMPLES, &size);
     if (skip && size >= SKIP_BYTES && AV_RL32(skip + 4) < (uint64_t)packet->duration)
@@ -126,6 +138,8 @@ static void set_decoding_time(struct copy_track *track, AVPacket *packet)
 static bool put_in_order(struct copy_track *track, AVPacket *packet)
 {
     bool is_audio = track->codec->codec_type == AVMEDIA_TYPE_AUDIO;
+    if (!is_audio && track->packet_count == 0 && !(packet->flags & AV_PKT_FLAG_KEY))
+        return false; /* a recording begins anywhere, a picture with a key frame */
     if (packet->pts == AV_NOPTS_VALUE)
         packet->pts = packet->dts;
     if (packet->dts == AV_NOPTS_VALUE && is_audio)
@@ -159,11 +173,13 @@ enum es_code copy_source_next(struct copy_source *source, AVPacket *packet, bool
         bool is_damaged = packet->flags & AV_PKT_FLAG_CORRUPT || packet->size <= 0;
         if (is_damaged)
             source->damaged_packets++;
-        if (!is_damaged && index < source->track_count &&
-            put_in_order(&source->tracks[index], packet)) {
+        struct copy_track *track = &source->tracks[index];
+        if (!is_damaged && index < source->track_count && put_in_order(track, packet)) {
             packet->stream_index = (int)index;
             packet->pos = -1;
-            return ES_OK;
+            return track->is_plain || copy_form_apply(track->codec, false, packet)
+                       ? ES_OK
+                       : fail_foreign(reterr);
         }
         av_packet_unref(packet);
     }

@@ -14,10 +14,12 @@ struct copy_track {
     int64_t frame_ticks;      /* how long a frame lasts as a rule, at least 1 */
 
     /* private */
+    bool is_plain; /* copy_form_is_plain of the source */
     int64_t origin;
     int64_t last_dts; /* INT64_MIN: none yet */
     int64_t packet_count;
     int64_t rescale_last;
+    int64_t next_sample; /* behind the sound so far */
 };
 
 struct copy_source {
@@ -28,7 +30,7 @@ struct copy_source {
 };
 
 /* By the spec's stream and, where it names one, its second. ES_INVALID where the spec is for
- * another source; else as demuxer_open. `input` must outlive it. */
+ * another source, here and below; else as demuxer_open. `input` must outlive it. */
 ES_CHECK enum es_code copy_source_open(const struct engine_input *input,
                                        const struct part_spec *spec,
                                        struct copy_source **ret_source, struct es_err *reterr);

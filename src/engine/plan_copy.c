@@ -4,10 +4,13 @@
 #include <libavutil/avstring.h>
 #include <math.h>
 
+#include "engine/copy_form.h"
 #include "engine/copy_index.h"
 #include "engine/copy_rules.h"
+#include "engine/copy_scan.h"
 #include "engine/handles.h"
 #include "engine/planner.h"
+#include "engine/timeline.h"
 #include "engine/video_chain.h"
 
 #include "engine/compat.h"
@@ -22,6 +25,8 @@
 
 /* Containers whose times and durations can be relied on without decoding anything. */
 static const char copied_demuxers[] = "matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,mp3";
+/* Those that a reading of all packets shows whether they can. */
+static const char scanned_demuxers[] = "mpegts,flv,avi,aac";
 
 static bool is_whole_timeline(const struct planner *planner)
 {
@@ -102,6 +107,12 @@ static enum es_code scan_key_frames(const struct planner *planner, int stream_in
     return ES_OK;
 }
 
+static void note_longest(struct planner *planner, double longest_seconds)
+{
+    if (longest_seconds > TARGET_SECONDS_SHORT)
+        planner->longest_seconds = (int)lround(longest_seconds);
+}
+
 /* Whether segments of the picture can be short enough. */
 static enum es_code check_cuts(struct planner *planner, AVStream *stream, bool *ret_can_cut,
                                struct es_err *reterr)
@@ -124,57 +135,123 @@ static enum es_code check_cuts(struct planner *planner, AVStream *stream, bool *
         *ret_can_cut = longest <= COPY_SEGMENT_SECONDS_MAX;
         break;
     }
-    if (code == ES_OK && *ret_can_cut && longest > TARGET_SECONDS_SHORT)
-        planner->longest_seconds = (int)lround(longest);
+    if (code == ES_OK && *ret_can_cut)
+        note_longest(planner, longest);
     return code;
 }
 
-static enum es_code decide_video(struct planner *planner, struct es_err *reterr)
+/* Remembers how the copy of a stream is headed. */
+static void note_copy(struct planner *planner, const AVStream *stream,
+                      const AVCodecParameters *codec)
+{
+    bool is_video = codec->codec_type == AVMEDIA_TYPE_VIDEO;
+    planner->copied_codecs[is_video] = copy_codecs(codec, planner->arena);
+    if (copy_form_is_plain(stream->codecpar))
+        return;
+    size_t size = (size_t)codec->extradata_size;
+    uint8_t *bytes = es_new_array(planner->arena, uint8_t, size);
+    memcpy(bytes, codec->extradata, size);
+    planner->copied_headers[is_video] = (struct copy_header){ bytes, size };
+}
+
+/* `scan` is NULL where the container is believed. */
+static enum es_code decide_video(struct planner *planner, const struct copy_scan *scan,
+                                 struct es_err *reterr)
 {
     const struct survey *survey = planner->survey;
     AVStream *stream = planner_stream(planner, survey->video_index);
+    const AVCodecParameters *codec = scan ? scan->codec : stream->codecpar;
     struct part_spec spec = planner_spec(planner, survey->video_index);
     if (planner->options.crf || is_smaller_wanted(planner, stream) ||
         job_options_have_ladder(&planner->options) || /* all sizes are cut at the same frames */
-        !copy_can_video(stream, survey->video_frame, planner->target) || survey->is_interlaced ||
-        copy_has_edits(stream, planner->target) || survey->video_frame->pts < spec.origin)
+        !copy_can_video(stream, codec, survey->video_frame, planner->target) ||
+        survey->is_interlaced || copy_has_edits(stream, planner->target) ||
+        survey->video_frame->pts < spec.origin)
+        return ES_OK;
+    if (scan && (!scan->is_fit || scan->first_time != survey->video_frame->pts))
         return ES_OK;
     planner->is_video_copied = true;
-    return planner->target == JOB_HLS
-               ? check_cuts(planner, stream, &planner->is_video_copied, reterr)
-               : ES_OK;
+    note_copy(planner, stream, codec);
+    if (planner->target != JOB_HLS)
+        return ES_OK;
+    if (!scan)
+        return check_cuts(planner, stream, &planner->is_video_copied, reterr);
+    planner->is_video_copied = scan->longest_seconds <= COPY_SEGMENT_SECONDS_MAX;
+    if (planner->is_video_copied)
+        note_longest(planner, scan->longest_seconds);
+    return ES_OK;
 }
 
-static void decide_audio(struct planner *planner)
+static void decide_audio(struct planner *planner, const struct copy_scan *scan)
 {
     const struct survey *survey = planner->survey;
     AVStream *stream = planner_stream(planner, survey->audio_index);
+    const AVCodecParameters *codec = scan ? scan->codec : stream->codecpar;
     struct part_spec spec = planner_spec(planner, survey->audio_index);
     double late = (double)(survey->audio_frame->pts - spec.origin) * av_q2d(stream->time_base);
-    planner->is_audio_copied = !planner->options.bitrate_kbps &&
-                               planner->options.normalize_lufs == 0 &&
-                               copy_can_audio(stream, survey->audio_frame, planner->target) &&
-                               !copy_has_edits(stream, planner->target) &&
-                               (planner->target != JOB_HLS || late <= LATE_SECONDS_MAX);
+    planner->is_audio_copied =
+        !planner->options.bitrate_kbps && planner->options.normalize_lufs == 0 &&
+        copy_can_audio(codec, survey->audio_frame, planner->target) &&
+        !copy_has_edits(stream, planner->target) &&
+        (planner->target != JOB_HLS || late <= LATE_SECONDS_MAX) &&
+        (!scan || (scan->is_fit && survey->audio_frame->sample_rate == codec->sample_rate));
+    if (planner->is_audio_copied)
+        note_copy(planner, stream, codec);
 }
 
-enum es_code plan_copies(struct planner *planner, struct es_err *reterr)
+static enum es_code decide(struct planner *planner, const struct copy_scan *audio_scan,
+                           const struct copy_scan *video_scan, struct es_err *reterr)
 {
     const struct survey *survey = planner->survey;
-    if (planner->options.copy == JOB_COPY_NEVER || !is_whole_timeline(planner) ||
-        !av_match_list(survey->demuxer->format->iformat->name, copied_demuxers, ','))
-        return ES_OK;
     if (survey->audio_index >= 0)
-        decide_audio(planner);
+        decide_audio(planner, audio_scan);
     if (survey->video_index < 0 || planner->target == JOB_MP3)
         return ES_OK;
-    enum es_code code = decide_video(planner, reterr);
+    enum es_code code = decide_video(planner, video_scan, reterr);
     /* The join of two tracks knows of no turned pictures. */
     bool is_joined =
         planner->target == JOB_MP4 && survey->audio_index >= 0 && !planner->is_audio_copied;
     if (is_joined && stream_display_matrix(planner_stream(planner, survey->video_index)))
         planner->is_video_copied = false;
     return code;
+}
+
+static bool is_worth_a_scan(const struct planner *planner, int stream_index, enum AVCodecID codec)
+{
+    return stream_index >= 0 && planner_stream(planner, stream_index)->codecpar->codec_id == codec;
+}
+
+/* Of what is no longer arriving, not endless, and nowhere leaps. */
+static enum es_code decide_by_scan(struct planner *planner, struct es_err *reterr)
+{
+    const struct survey *survey = planner->survey;
+    const struct timeline *timeline = survey->demuxer->timeline;
+    bool has_picture = is_worth_a_scan(planner, survey->video_index, AV_CODEC_ID_H264);
+    bool has_sound = is_worth_a_scan(planner, survey->audio_index, AV_CODEC_ID_AAC) ||
+                     is_worth_a_scan(planner, survey->audio_index, AV_CODEC_ID_MP3);
+    if (planner->target == JOB_MP3 || planner->input->is_arriving ||
+        planner->input->size_bytes > SCAN_BYTES_MAX || (!has_picture && !has_sound) ||
+        (timeline && timeline_has_leapt(timeline)))
+        return ES_OK;
+    struct copy_scan scans[] = { { .stream_index = has_sound ? survey->audio_index : -1 },
+                                 { .stream_index = has_picture ? survey->video_index : -1 } };
+    enum es_code code = copy_scan_run(planner->input, scans, reterr);
+    if (code == ES_OK)
+        code =
+            decide(planner, has_sound ? &scans[0] : NULL, has_picture ? &scans[1] : NULL, reterr);
+    copy_scan_release(&scans[0]);
+    copy_scan_release(&scans[1]);
+    return code;
+}
+
+enum es_code plan_copies(struct planner *planner, struct es_err *reterr)
+{
+    const char *format = planner->survey->demuxer->format->iformat->name;
+    if (planner->options.copy == JOB_COPY_NEVER || !is_whole_timeline(planner))
+        return ES_OK;
+    if (av_match_list(format, copied_demuxers, ','))
+        return decide(planner, NULL, NULL, reterr);
+    return av_match_list(format, scanned_demuxers, ',') ? decide_by_scan(planner, reterr) : ES_OK;
 }
 
 static const struct hls_track *plan_track(struct planner *planner, bool is_video)
@@ -186,7 +263,7 @@ static const struct hls_track *plan_track(struct planner *planner, bool is_video
     *track = (struct hls_track){
         .name = is_video ? "video" : "audio",
         .kind = is_video ? HLS_VIDEO : HLS_AUDIO,
-        .codecs = copy_codecs(stream->codecpar, planner->arena),
+        .codecs = planner->copied_codecs[is_video],
         .target_seconds = planner->longest_seconds,
     };
     if (is_video) {
@@ -215,6 +292,7 @@ static struct part_spec copied_spec(struct planner *planner, bool is_video)
     spec.index = (int)planner->part_count + 1;
     spec.timeline_seconds = planner->duration_seconds;
     spec.copy.second_stream_index = -1;
+    spec.copy.header = planner->copied_headers[is_video];
     return spec;
 }
 
@@ -244,6 +322,7 @@ void plan_copied_film(struct planner *planner)
         spec.copy.second_stream_index = second.stream_index;
         spec.copy.second_time_base = second.time_base;
         spec.copy.second_origin = second.origin;
+        spec.copy.second_header = planner->copied_headers[false];
     }
     spec.copy.index_bytes = copy_index_bytes(
         survey->demuxer->format, survey->video_index, survey->audio_index,

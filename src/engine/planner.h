@@ -28,6 +28,8 @@ struct planner {
     bool is_end_open;        /* up to the source's end */
     int picture_index;
     bool is_video_copied, is_audio_copied;              /* see plan_copies */
+    const char *copied_codecs[2];                       /* of sound [0] and picture [1] */
+    struct copy_header copied_headers[2];               /* so too */
     int longest_seconds;                                /* of a copied segment; 0: none is long */
     struct sound_source main_sound;                     /* where there is one */
     struct sound_source other_sounds[OTHER_SOUNDS_MAX]; /* that go along with the main one */

@@ -8,9 +8,10 @@
 #include "model/hls_json.h"
 #include "model/media_json.h"
 #include "model/mp3_plan.h"
+#include "wire/base64url.h"
 #include "wire/json.h"
 
-#define SPEC_VERSION  11
+#define SPEC_VERSION  12
 #define GAIN_DB_LEAST (-200.0)
 #define GAIN_DB_MOST  200.0
 
@@ -193,20 +194,42 @@ static json_t *mp3_json(const struct part_spec *spec)
     return mp3_span_json(&foretold, spec->audio.bitrate_kbps, rate);
 }
 
-static json_t *copy_json(const struct copy_spec *copy)
+static void put_header(json_t *object, const char *name, const struct copy_header *header,
+                       struct es_arena *arena)
+{
+    if (header->size > 0)
+        json_put_text(object, name, base64url_encode(header->bytes, header->size, arena));
+}
+
+static bool header_member(const json_t *object, const char *name, struct es_arena *arena,
+                          struct copy_header *ret_header)
+{
+    unsigned char *bytes = NULL;
+    struct copy_header header = { 0 };
+    const char *text = json_member_string(object, name, "");
+    if (!base64url_decode(text, arena, &bytes, &header.size) || header.size > COPY_HEADER_BYTES_MAX)
+        return false;
+    header.bytes = bytes;
+    *ret_header = header;
+    return true;
+}
+
+static json_t *copy_json(const struct copy_spec *copy, struct es_arena *arena)
 {
     json_t *object = json_object();
+    put_header(object, "header", &copy->header, arena);
     json_put(object, "is_whole", json_boolean(copy->is_whole));
     json_put(object, "second_stream", json_integer(copy->second_stream_index));
     if (copy->second_stream_index >= 0) {
         json_put(object, "second_time_base", rational_json(copy->second_time_base));
         json_put(object, "second_origin", json_integer(copy->second_origin));
+        put_header(object, "second_header", &copy->second_header, arena);
     }
     json_put(object, "index_bytes", json_integer(copy->index_bytes));
     return object;
 }
 
-static bool copy_read(const json_t *object, struct copy_spec *ret_copy)
+static bool copy_read(const json_t *object, struct es_arena *arena, struct copy_spec *ret_copy)
 {
     struct copy_spec *copy = ret_copy;
     copy->is_whole = json_member_bool(object, "is_whole", false);
@@ -215,6 +238,8 @@ static bool copy_read(const json_t *object, struct copy_spec *ret_copy)
     return int_member(object, "second_stream", -1, INT32_MAX, &copy->second_stream_index) &&
            (copy->second_stream_index < 0 ||
             rational_member(object, "second_time_base", false, &copy->second_time_base)) &&
+           header_member(object, "header", arena, &copy->header) &&
+           header_member(object, "second_header", arena, &copy->second_header) &&
            copy->index_bytes >= 0 && copy->index_bytes <= COPY_INDEX_BYTES_MAX;
 }
 
@@ -267,7 +292,7 @@ const char *part_spec_write(const struct part_spec *spec, struct es_arena *arena
     if (spec->chapter_count)
         json_put(object, "chapters", media_chapters_json(spec->chapters, spec->chapter_count));
     if (spec->is_copied)
-        json_put(object, "copy", copy_json(&spec->copy));
+        json_put(object, "copy", copy_json(&spec->copy, arena));
     else if (spec->is_video)
         json_put(object, "video", video_json(&spec->video, spec->track_count));
     else if (is_subtitles)
@@ -330,7 +355,7 @@ enum es_code part_spec_read(const char *text, struct es_arena *arena, struct par
     tags_member(object, arena, &spec.tags, &spec.tag_count);
     media_chapters_read(json_object_get(object, "chapters"), arena, &spec.chapters,
                         &spec.chapter_count);
-    if (spec.is_copied && !copy_read(json_object_get(object, "copy"), &spec.copy))
+    if (spec.is_copied && !copy_read(json_object_get(object, "copy"), arena, &spec.copy))
         return fail_spec(reterr, "copy");
     if (spec.is_copied) {
         *ret_spec = spec;

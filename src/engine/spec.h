@@ -8,6 +8,7 @@
 
 #include "base/es_arena.h"
 #include "base/es_error.h"
+#include "engine/copy_form.h"
 #include "engine/span.h"
 #include "model/hls.h"
 #include "model/job.h"
@@ -38,10 +39,12 @@ struct video_spec {
 
 /* A part that takes packets over as they are. */
 struct copy_spec {
+    struct copy_header header;
     bool is_whole;           /* it writes the whole MP4 in one pass: what follows is for that */
     int second_stream_index; /* the sound beside the picture; -1 none */
     AVRational second_time_base;
     int64_t second_origin;
+    struct copy_header second_header;
     int64_t index_bytes; /* room for the index in front; 0: it is moved there afterwards */
 };
 

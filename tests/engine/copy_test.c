@@ -126,9 +126,9 @@ static void test_long_groups_become_long_segments(void **state)
     assert_true_segments(folder, 10.5);
 }
 
-/* Whether the tracks of a source are copied into HLS, and to a picture and sound that decode. */
-static void assert_copied(const char *source, const struct job_options *options, bool is_video,
-                          bool is_audio)
+/* Whether the tracks of a source are copied into HLS; into which folder. */
+static const char *assert_planned(const char *source, const struct job_options *options,
+                                  bool is_video, bool is_audio)
 {
     struct job_run run;
     const char *folder = convert(source, JOB_HLS, options, &run);
@@ -142,6 +142,14 @@ static void assert_copied(const char *source, const struct job_options *options,
                 is_copied != expected[i])
                 fail_msg("'%s': %s", source, spec);
         }
+    return folder;
+}
+
+/* And to a picture and sound that decode. */
+static void assert_copied(const char *source, const struct job_options *options, bool is_video,
+                          bool is_audio)
+{
+    const char *folder = assert_planned(source, options, is_video, is_audio);
     oracle_decodes(file_in(folder, "index.m3u8"));
 }
 
@@ -416,6 +424,112 @@ static void test_same_bytes_whoever_does_it(void **state)
     assert_true(files_are_equal(mp4_of(source, NULL, 2), 0, mp4_of(source, NULL, 2), 0));
 }
 
+/* Another container of the same packets, made of film.mp4. */
+static const char *remux(const char *name, const char *arguments)
+{
+    (void)make("film.mp4", H264_AAC);
+    oracle_do("ffmpeg -y -v error -i film.mp4 -c copy %s '%s'", arguments, name);
+    return scratch_path("%s", name);
+}
+
+/* Headers that broadcasts repeat among the packets stand in front: what is left is what an MP4 of
+ * the same encoding has. */
+static void test_streams_become_an_mp4s_packets(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *arguments;
+        double slack;
+        bool has_picture;
+    } sources[] = {
+        { "film.ts", "", 0.0001, true },
+        { "far.ts", "-output_ts_offset 95440", 0.0001, true }, /* where the clock runs over */
+        { "bare.ts", "-bsf:v h264_mp4toannexb,filter_units=remove_types=6", 0.0001, true },
+        { "film.flv", "", 0.0011, true },
+        { "film.aac", "-map 0:a", 0.0001, false },
+    };
+    const char *film = make("film.mp4", H264_AAC);
+    for (size_t i = 0; i < sizeof(sources) / sizeof(*sources); i++) {
+        const char *source = remux(sources[i].name, sources[i].arguments);
+        /* What comes first, which is sound here, begins at zero. */
+        double offset = -1024 / 48000.0, slack = sources[i].slack;
+        assert_copied(source, NULL, true, true);
+        const char *folder = convert(source, JOB_HLS, NULL, NULL);
+        const char *outputs[] = { mp4_of(source, NULL, 2), file_in(folder, "index.m3u8") };
+        for (size_t o = 0; o < 2; o++) {
+            assert_same_packets(film, outputs[o], "a:0", -1, offset, slack);
+            if (sources[i].has_picture && i != 2) /* which has no remarks among its slices */
+                assert_same_packets(film, outputs[o], "v:0", -1, offset, slack);
+            oracle_decodes(outputs[o]);
+        }
+        if (!sources[i].has_picture)
+            continue;
+        assert_true_segments(folder, 6.5);
+        oracle_do("for file in film.mp4 '%s'; do ffmpeg -v error -i $file -map 0:v "
+                  "-fps_mode passthrough -f rawvideo - | md5sum; done | uniq | wc -l | grep -qx 1",
+                  outputs[0]);
+    }
+}
+
+static void test_avi_is_copied_where_nothing_is_shown_later(void **state)
+{
+    (void)state;
+    (void)assert_planned(remux("bidirectional.avi", ""), NULL, false, true);
+    assert_copied(make("flat.avi", "-c:v libx264 -g 60 -bf 0 -crf 28 -c:a aac"), NULL, true, true);
+    const char *source = make("song.avi", "-c:v libx264 -g 60 -bf 0 -crf 28 -c:a mp3");
+    const char *output = mp4_of(source, NULL, 2);
+    assert_same_packets(source, output, "a:0", -1, 0, 0.0001);
+    assert_int_equal(oracle_frames(output), oracle_frames(source));
+    oracle_decodes(output);
+}
+
+static void test_a_recording_begins_anywhere(void **state)
+{
+    (void)state;
+    remux("film.ts", "");
+    oracle_do("tail -c +150001 film.ts >anywhere.ts"); /* in a group of pictures, in a packet */
+    const char *source = scratch_path("anywhere.ts");
+    const char *output = mp4_of(source, NULL, 2);
+    static const char *const begin =
+        "ffprobe -v quiet -select_streams %s -show_entries frame=pts_time -of csv=p=0 '%s' | "
+        "grep -m1 -o '^[0-9.-]*'";
+    double lag = oracle_number(begin, "a:0", output) - oracle_number(begin, "v:0", output);
+    double source_lag = oracle_number(begin, "a:0", source) - oracle_number(begin, "v:0", source);
+    assert_float_equal(lag, source_lag, 0.002);
+    struct job_options never = { .copy = JOB_COPY_NEVER };
+    const char *encoded = file_in(convert(source, JOB_MP4, &never, NULL), "output.mp4");
+    assert_int_equal(oracle_frames(output), oracle_frames(encoded));
+    oracle_decodes(output);
+    oracle_decodes(file_in(convert(source, JOB_HLS, NULL, NULL), "index.m3u8"));
+}
+
+/* Where a copy could not follow the stream it is not tried. */
+static void test_streams_that_change_are_encoded(void **state)
+{
+    (void)state;
+    remux("film.ts", "");
+    oracle_do("ffmpeg -y -v error -i film.mp4 -c copy -output_ts_offset 300 later.ts && "
+              "cat film.ts later.ts >leap.ts && cat later.ts film.ts >back.ts && "
+              /* the next programme, with the clock going on: other headers in the picture alone */
+              "ffmpeg -y -v error -i film.mp4 -c:v libx264 -profile:v main -g 60 -bf 3 -c:a copy "
+              "-output_ts_offset 13.592 next.ts && cat film.ts next.ts >headers.ts && "
+              /* a burst of noise */
+              "head -c 120000 film.ts >damaged.ts && tail -c +122257 film.ts >>damaged.ts && "
+              /* no key frame that closes a group */
+              "ffmpeg -y -v error -i film.mp4 -c:v libx264 "
+              "-x264-params open-gop=1:keyint=40:bframes=5 -c:a copy open.ts");
+    static const struct {
+        const char *name;
+        bool is_audio;
+    } sources[] = { { "leap.ts", false },
+                    { "back.ts", false },
+                    { "headers.ts", true },
+                    { "damaged.ts", true },
+                    { "open.ts", true } };
+    for (size_t i = 0; i < sizeof(sources) / sizeof(*sources); i++)
+        assert_copied(scratch_path("%s", sources[i].name), NULL, false, sources[i].is_audio);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -430,6 +544,10 @@ int main(void)
         cmocka_unit_test(test_mp4_index_that_needs_more_room),
         cmocka_unit_test(test_mp3_is_the_sources_frames),
         cmocka_unit_test(test_same_bytes_whoever_does_it),
+        cmocka_unit_test(test_streams_become_an_mp4s_packets),
+        cmocka_unit_test(test_avi_is_copied_where_nothing_is_shown_later),
+        cmocka_unit_test(test_a_recording_begins_anywhere),
+        cmocka_unit_test(test_streams_that_change_are_encoded),
     };
     return cmocka_run_group_tests(tests, scratch_open, scratch_close);
 }
