@@ -7,6 +7,7 @@
 #include "engine/convert.h"
 #include "engine/copy_source.h"
 #include "engine/handles.h"
+#include "engine/language.h"
 #include "engine/mp4_file.h"
 #include "engine/part_result.h"
 #include "engine/reporter.h"
@@ -24,12 +25,17 @@ struct copy_mp4 {
     int64_t damaged_packets;
 };
 
-static void add_streams(struct mp4_file *file, const struct copy_source *source)
+static void add_streams(struct mp4_file *file, const struct copy_source *source,
+                        struct es_arena *arena)
 {
     for (size_t i = 0; i < source->track_count; i++) {
         const struct copy_track *track = &source->tracks[i];
         AVStream *stream = mp4_file_add_stream(file, track->codec, track->time_base);
         stream_copy_side_data(stream, track->stream);
+        const char *language = language_tag(track->stream, arena);
+        if (track->codec->codec_type == AVMEDIA_TYPE_AUDIO && language)
+            mp4_file_name_stream(stream, language_code(language, arena),
+                                 language_label(track->stream, "Audio", NULL, 0, arena));
     }
 }
 
@@ -59,7 +65,7 @@ static enum es_code begin(struct copy_mp4 *copy, struct mp4_file *file,
         .index_bytes = index_bytes,
         .timescale = has_sound ? last->codec->sample_rate : 0, /* so that no sample gets lost */
     };
-    add_streams(file, source);
+    add_streams(file, source, copy->arena);
     add_picture(file, copy, format);
     chapters_apply(copy->spec->chapters, copy->spec->chapter_count, file->muxer);
     return mp4_file_begin(file, &settings, reterr);

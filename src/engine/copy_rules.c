@@ -77,14 +77,15 @@ static bool can_aac(const AVCodecParameters *codec)
     return is_played && config.channels >= 1 && config.channels <= AAC_CHANNELS_MAX;
 }
 
-bool copy_can_audio(const AVCodecParameters *codec, const AVFrame *frame, enum job_target target)
+bool copy_can_audio(const AVCodecParameters *codec, int sample_rate, int channels,
+                    enum job_target target)
 {
     bool is_mp3 = codec->codec_id == AV_CODEC_ID_MP3;
     switch (target) {
     case JOB_MP3:
-        return is_mp3 && frame->sample_rate == MP3_SAMPLE_RATE && frame->ch_layout.nb_channels == 2;
+        return is_mp3 && sample_rate == MP3_SAMPLE_RATE && channels == 2;
     case JOB_MP4:
-        return (is_mp3 && frame->sample_rate >= 32000) ||
+        return (is_mp3 && sample_rate >= 32000) ||
                (codec->codec_id == AV_CODEC_ID_AAC && can_aac(codec));
     case JOB_HLS:
         return codec->codec_id == AV_CODEC_ID_AAC && can_aac(codec);

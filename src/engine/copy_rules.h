@@ -21,7 +21,8 @@ bool copy_can_video(const AVStream *stream, const AVCodecParameters *codec, cons
 
 /* Whether every player plays the sound: AAC-LC and HE-AAC in MP4 and HLS, MP3 in MP4; for MP3 what
  * the target's default is, 44.1 kHz in stereo. */
-bool copy_can_audio(const AVCodecParameters *codec, const AVFrame *frame, enum job_target target);
+bool copy_can_audio(const AVCodecParameters *codec, int sample_rate, int channels,
+                    enum job_target target);
 
 /* What the container's index says of where a copy of the picture can be cut. */
 enum copy_cuts {

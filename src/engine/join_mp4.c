@@ -8,15 +8,18 @@
 #include "engine/demuxer.h"
 #include "engine/handles.h"
 #include "engine/join.h"
+#include "engine/language.h"
 #include "engine/mp4_file.h"
 #include "engine/output.h"
 #include "engine/reporter.h"
 #include "engine/tags.h"
 
 #define AAC_FRAME_SAMPLES 1024
+#define LANES_MAX         (1 + SOUNDS_MAX)
 
 /* One track of the output, read from part after part. */
 struct lane {
+    const struct hls_track *track; /* as planned: its name is that of all its parts */
     bool is_video;
     size_t next_part; /* where to look on for a part of this track */
     const struct part_result *result;
@@ -37,21 +40,58 @@ struct lane {
 struct mp4_join {
     const struct join *join;
     struct reporter reporter;
-    struct lane lanes[2];
+    const struct hls_track **tracks; /* of each part; NULL where it made nothing for one */
+    struct lane lanes[LANES_MAX];
+    size_t lane_count;
     struct mp4_file *file;
     struct output *output;
     int rough_joins;
 };
 
-static bool is_of_lane(const struct join *join, size_t index, bool is_video, struct es_err *reterr,
-                       enum es_code *ret_code)
+/* Which track the part is a piece of; NULL where it has made nothing that can be one. */
+static enum es_code read_track(const struct join *join, size_t index,
+                               const struct hls_track **ret_track, struct es_err *reterr)
 {
-    *ret_code = ES_OK;
+    *ret_track = NULL;
     if (join->parts[index].kind != PART_CONVERT || !join->results[index].object)
-        return false;
+        return ES_OK;
     struct part_spec spec;
-    *ret_code = part_spec_read(join->parts[index].spec, join->arena, &spec, reterr);
-    return *ret_code == ES_OK && spec.is_video == is_video;
+    enum es_code code = part_spec_read(join->parts[index].spec, join->arena, &spec, reterr);
+    if (code == ES_OK)
+        *ret_track = &spec.tracks[0];
+    return code;
+}
+
+static bool is_lane(const struct lane *lane, const struct hls_track *track)
+{
+    return strcmp(lane->track->name, track->name) == 0;
+}
+
+/* A lane for each track that any part is of, in the plan's order: the picture first, then sounds.
+ */
+static enum es_code find_lanes(struct mp4_join *mp4, struct es_err *reterr)
+{
+    mp4->tracks = es_new_array(mp4->join->arena, const struct hls_track *, mp4->join->part_count);
+    for (size_t i = 0; i < mp4->join->part_count; i++) {
+        enum es_code code = read_track(mp4->join, i, &mp4->tracks[i], reterr);
+        if (code != ES_OK)
+            return code;
+        const struct hls_track *track = mp4->tracks[i];
+        size_t at = 0;
+        while (track && at < mp4->lane_count && !is_lane(&mp4->lanes[at], track))
+            at++;
+        if (!track || at < mp4->lane_count)
+            continue;
+        if (at == LANES_MAX)
+            return es_fail(reterr, ES_INVALID, "parts of more than %d tracks", LANES_MAX);
+        mp4->lanes[mp4->lane_count++] = (struct lane){
+            .track = track,
+            .is_video = track->kind == HLS_VIDEO,
+            .packet = packet_new(),
+            .next = packet_new(),
+        };
+    }
+    return ES_OK;
 }
 
 static void close_part(struct mp4_join *mp4, struct lane *lane)
@@ -136,13 +176,9 @@ static enum es_code open_next_part(struct mp4_join *mp4, struct lane *lane, bool
     *ret_is_open = false;
     if (before && before->span.is_end)
         return ES_OK;
-    for (; lane->next_part < join->part_count; lane->next_part++) {
-        enum es_code code = ES_OK;
-        if (is_of_lane(join, lane->next_part, lane->is_video, reterr, &code))
-            break;
-        if (code != ES_OK)
-            return code;
-    }
+    while (lane->next_part < join->part_count &&
+           !(mp4->tracks[lane->next_part] && is_lane(lane, mp4->tracks[lane->next_part])))
+        lane->next_part++;
     if (lane->next_part == join->part_count)
         return ES_OK;
     lane->result = &join->results[lane->next_part++];
@@ -209,12 +245,14 @@ static enum es_code advance(struct mp4_join *mp4, struct lane *lane, struct es_e
 
 static enum es_code add_streams(struct mp4_join *mp4, struct es_err *reterr)
 {
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < mp4->lane_count; i++) {
         struct lane *lane = &mp4->lanes[i];
         if (!lane->has_packet)
             continue;
         const AVStream *from = lane->demuxer->format->streams[0];
         lane->stream = mp4_file_add_stream(mp4->file, lane->codec, from->time_base);
+        mp4_file_name_stream(lane->stream, language_code(lane->track->language, mp4->join->arena),
+                             lane->track->label);
     }
     if (mp4->file->muxer->nb_streams == 0)
         return es_fail_word(reterr, ES_MEDIA, "media_damaged", "no part found anything to convert");
@@ -245,15 +283,19 @@ static enum es_code begin(struct mp4_join *mp4, struct es_err *reterr)
     return code == ES_OK ? mp4_file_begin(mp4->file, &settings, reterr) : code;
 }
 
+/* The one whose packet is decoded first. */
 static struct lane *next_lane(struct mp4_join *mp4)
 {
-    struct lane *video = &mp4->lanes[0], *audio = &mp4->lanes[1];
-    if (!video->has_packet || !audio->has_packet)
-        return video->has_packet ? video : audio->has_packet ? audio : NULL;
-    return av_compare_ts(video->packet->dts, video->demuxer->format->streams[0]->time_base,
-                         audio->packet->dts, audio->demuxer->format->streams[0]->time_base) <= 0
-               ? video
-               : audio;
+    struct lane *first = NULL;
+    for (size_t i = 0; i < mp4->lane_count; i++) {
+        struct lane *lane = &mp4->lanes[i];
+        if (lane->has_packet &&
+            (!first ||
+             av_compare_ts(lane->packet->dts, lane->demuxer->format->streams[0]->time_base,
+                           first->packet->dts, first->demuxer->format->streams[0]->time_base) < 0))
+            first = lane;
+    }
+    return first;
 }
 
 static enum es_code copy_packets(struct mp4_join *mp4, struct es_err *reterr)
@@ -277,9 +319,9 @@ static enum es_code copy_packets(struct mp4_join *mp4, struct es_err *reterr)
 
 static enum es_code run(struct mp4_join *mp4, struct es_err *reterr)
 {
-    enum es_code code = advance(mp4, &mp4->lanes[0], reterr);
-    if (code == ES_OK)
-        code = advance(mp4, &mp4->lanes[1], reterr);
+    enum es_code code = find_lanes(mp4, reterr);
+    for (size_t i = 0; i < mp4->lane_count && code == ES_OK; i++)
+        code = advance(mp4, &mp4->lanes[i], reterr);
     if (code == ES_OK)
         code = output_open(mp4->join->host, job_output_name(JOB_MP4), &mp4->output, reterr);
     if (code != ES_OK)
@@ -303,8 +345,6 @@ enum es_code join_mp4(const struct join *join, struct engine_outcome *ret_outcom
         .reporter = { .host = join->host,
                       .weight_seconds = join->spec->weight_seconds,
                       .timeline_seconds = join->spec->duration_seconds },
-        .lanes = { { .is_video = true, .packet = packet_new(), .next = packet_new() },
-                   { .is_video = false, .packet = packet_new(), .next = packet_new() } },
     };
     enum es_code code = run(&mp4, reterr);
     if (code == ES_OK) {
@@ -317,7 +357,7 @@ enum es_code join_mp4(const struct join *join, struct engine_outcome *ret_outcom
             .details = join_rough_remark(join, mp4.rough_joins),
         };
     }
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < mp4.lane_count; i++) {
         close_part(&mp4, &mp4.lanes[i]);
         av_packet_free(&mp4.lanes[i].packet);
         av_packet_free(&mp4.lanes[i].next);

@@ -7,6 +7,7 @@
 
 #define TITLE_BYTES_MAX 64
 #define CODE_BYTES_MAX  16
+#define CODE_LETTERS    3
 
 static const struct language {
     const char *code;  /* ISO 639-1 */
@@ -72,6 +73,14 @@ const char *language_tag(const AVStream *stream, struct es_arena *arena)
     if (!language)
         return code ? es_strdup(arena, code) : NULL;
     return es_printf(arena, "%s%s", language->code, code + strcspn(code, "-"));
+}
+
+const char *language_code(const char *tag, struct es_arena *arena)
+{
+    const struct language *language = tag ? find_language(tag) : NULL;
+    if (language) /* the last one is the terminological one */
+        return es_strdup(arena, language->codes + strlen(language->codes) - CODE_LETTERS);
+    return tag && strlen(tag) == CODE_LETTERS ? es_strdup(arena, tag) : NULL;
 }
 
 static bool is_taken(const char *label, const struct hls_track *tracks, size_t count)

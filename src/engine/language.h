@@ -11,6 +11,10 @@
  * the stream does not say. */
 const char *language_tag(const AVStream *stream, struct es_arena *arena);
 
+/* ISO 639-2's code, as MP4 has it, of what language_tag gives ("es-MX" -> "spa"); NULL where it has
+ * none. */
+const char *language_code(const char *tag, struct es_arena *arena);
+
 /* For people: the stream's title, else its language's own name, else `fallback` ("Audio") with its
  * number; never one that any of the `count` tracks before it has. */
 const char *language_label(const AVStream *stream, const char *fallback,

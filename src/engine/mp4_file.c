@@ -45,14 +45,29 @@ void mp4_file_free(struct mp4_file *file)
     free(file);
 }
 
+static bool has_kind(const AVFormatContext *muxer, enum AVMediaType type)
+{
+    for (unsigned i = 0; i < muxer->nb_streams; i++)
+        if (muxer->streams[i]->codecpar->codec_type == type)
+            return true;
+    return false;
+}
+
+void mp4_file_name_stream(AVStream *stream, const char *language, const char *label)
+{
+    av_dict_set(&stream->metadata, "language", language, 0);
+    av_dict_set(&stream->metadata, "handler_name", label, 0);
+}
+
 AVStream *mp4_file_add_stream(struct mp4_file *file, const AVCodecParameters *codec,
                               AVRational time_base)
 {
+    bool is_first = !has_kind(file->muxer, codec->codec_type);
     AVStream *stream = avformat_new_stream(file->muxer, NULL);
     if (!stream || avcodec_parameters_copy(stream->codecpar, codec) < 0)
         abort();
     stream->time_base = time_base;
-    stream->disposition = AV_DISPOSITION_DEFAULT;
+    stream->disposition = is_first ? AV_DISPOSITION_DEFAULT : 0;
     stream->sample_aspect_ratio = codec->sample_aspect_ratio;
     return stream;
 }

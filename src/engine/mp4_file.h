@@ -31,10 +31,12 @@ struct mp4_file *mp4_file_new(struct output *output);
 void mp4_file_free(struct mp4_file *file);
 ES_DEFINE_AUTO(mp4_file, mp4_file_free);
 
-/* A track for packets of these parameters, in the order of players' choice; before the beginning.
- */
+/* A track for packets of these parameters, before the beginning; the first of a kind is what
+ * players choose. */
 AVStream *mp4_file_add_stream(struct mp4_file *file, const AVCodecParameters *codec,
                               AVRational time_base);
+/* ISO 639-2's code, and a name for people; either may be NULL. */
+void mp4_file_name_stream(AVStream *stream, const char *language, const char *label);
 /* Cover art (contents moved away), after the streams. */
 void mp4_file_add_picture(struct mp4_file *file, enum AVCodecID codec_id, AVPacket *picture);
 

@@ -115,7 +115,8 @@ static enum es_code add_parts(struct planner *planner, struct es_err *reterr)
         return code;
     bool has_picture = planner->target != JOB_MP3 && survey->video_index >= 0;
     bool is_all_copied = (!has_picture || planner->is_video_copied) &&
-                         (survey->audio_index < 0 || planner->is_audio_copied);
+                         (survey->audio_index < 0 || planner->main_sound.is_copied) &&
+                         planner->other_sound_count == 0;
     if (planner->target == JOB_MP4 && is_all_copied) {
         plan_copied_film(planner);
         if (has_picture)

@@ -48,7 +48,8 @@ struct part_spec plan_sound(const struct planner *planner, const struct sound_so
     spec.is_first = true;
     spec.timeline_seconds = planner->duration_seconds;
     spec.weight_seconds = planner->duration_seconds * (is_beside_video ? AUDIO_WEIGHT : 1);
-    spec.picture_stream_index = planner->target == JOB_HLS ? -1 : planner->picture_index;
+    if (sound == &planner->main_sound && planner->target != JOB_HLS)
+        spec.picture_stream_index = planner->picture_index;
     if (is_mp3)
         planner_add_tags(planner, &spec);
     if (spec.start != INT64_MIN)
@@ -89,24 +90,29 @@ static void add_whole(struct planner *planner, const struct part_spec *spec, boo
                      part_spec_write(spec, planner->arena));
 }
 
+static void add_sound(struct planner *planner, const struct sound_source *sound,
+                      bool is_beside_video)
+{
+    if (sound->is_copied) {
+        plan_copied_sound(planner, sound);
+        return;
+    }
+    struct part_spec spec = plan_whole(planner, sound, is_beside_video);
+    add_whole(planner, &spec, sound == &planner->main_sound);
+}
+
 void plan_audio(struct planner *planner, bool is_beside_video)
 {
-    if (planner->is_audio_copied) {
-        plan_copied_track(planner, false);
-    } else {
-        struct part_spec spec = plan_whole(planner, &planner->main_sound, is_beside_video);
-        add_whole(planner, &spec, true);
-    }
-    for (size_t i = 0; i < planner->other_sound_count; i++) {
-        struct part_spec spec = plan_whole(planner, &planner->other_sounds[i], is_beside_video);
-        add_whole(planner, &spec, false);
-    }
+    add_sound(planner, &planner->main_sound, is_beside_video);
+    for (size_t i = 0; i < planner->other_sound_count; i++)
+        add_sound(planner, &planner->other_sounds[i], is_beside_video);
 }
 
 enum es_code plan_audio_alone(struct planner *planner, struct es_err *reterr)
 {
     /* A span of what is still arriving would wait for it and keep others from being made. */
-    if (planner->is_audio_copied || planner->target == JOB_HLS || planner->input->is_arriving) {
+    if (planner->main_sound.is_copied || planner->target == JOB_HLS ||
+        planner->input->is_arriving) {
         plan_audio(planner, false);
         return ES_OK;
     }

@@ -141,17 +141,16 @@ static enum es_code check_cuts(struct planner *planner, AVStream *stream, bool *
 }
 
 /* Remembers how the copy of a stream is headed. */
-static void note_copy(struct planner *planner, const AVStream *stream,
-                      const AVCodecParameters *codec)
+static void note_copy(const struct planner *planner, const AVStream *stream,
+                      const AVCodecParameters *codec, struct copied_head *ret_head)
 {
-    bool is_video = codec->codec_type == AVMEDIA_TYPE_VIDEO;
-    planner->copied_codecs[is_video] = copy_codecs(codec, planner->arena);
+    *ret_head = (struct copied_head){ .codecs = copy_codecs(codec, planner->arena) };
     if (copy_form_is_plain(stream->codecpar))
         return;
     size_t size = (size_t)codec->extradata_size;
     uint8_t *bytes = es_new_array(planner->arena, uint8_t, size);
     memcpy(bytes, codec->extradata, size);
-    planner->copied_headers[is_video] = (struct copy_header){ bytes, size };
+    ret_head->header = (struct copy_header){ bytes, size };
 }
 
 /* `scan` is NULL where the container is believed. */
@@ -171,7 +170,7 @@ static enum es_code decide_video(struct planner *planner, const struct copy_scan
     if (scan && (!scan->is_fit || scan->first_time != survey->video_frame->pts))
         return ES_OK;
     planner->is_video_copied = true;
-    note_copy(planner, stream, codec);
+    note_copy(planner, stream, codec, &planner->picture_head);
     if (planner->target != JOB_HLS)
         return ES_OK;
     if (!scan)
@@ -182,21 +181,41 @@ static enum es_code decide_video(struct planner *planner, const struct copy_scan
     return ES_OK;
 }
 
-static void decide_audio(struct planner *planner, const struct copy_scan *scan)
+static bool can_copy_sound(const struct planner *planner, const struct sound_source *sound,
+                           const AVCodecParameters *codec)
+{
+    const struct job_options *options = &planner->options;
+    return !options->bitrate_kbps && options->normalize_lufs == 0 &&
+           copy_can_audio(codec, sound->sample_rate, sound->channels, planner->target) &&
+           !copy_has_edits(planner_stream(planner, sound->stream_index), planner->target);
+}
+
+static void decide_main_sound(struct planner *planner, const struct copy_scan *scan)
 {
     const struct survey *survey = planner->survey;
     AVStream *stream = planner_stream(planner, survey->audio_index);
     const AVCodecParameters *codec = scan ? scan->codec : stream->codecpar;
     struct part_spec spec = planner_spec(planner, survey->audio_index);
     double late = (double)(survey->audio_frame->pts - spec.origin) * av_q2d(stream->time_base);
-    planner->is_audio_copied =
-        !planner->options.bitrate_kbps && planner->options.normalize_lufs == 0 &&
-        copy_can_audio(codec, survey->audio_frame, planner->target) &&
-        !copy_has_edits(stream, planner->target) &&
-        (planner->target != JOB_HLS || late <= LATE_SECONDS_MAX) &&
-        (!scan || (scan->is_fit && survey->audio_frame->sample_rate == codec->sample_rate));
-    if (planner->is_audio_copied)
-        note_copy(planner, stream, codec);
+    struct sound_source *sound = &planner->main_sound;
+    sound->is_copied = can_copy_sound(planner, sound, codec) &&
+                       (planner->target != JOB_HLS || late <= LATE_SECONDS_MAX) &&
+                       (!scan || (scan->is_fit && sound->sample_rate == codec->sample_rate));
+    if (sound->is_copied)
+        note_copy(planner, stream, codec, &sound->head);
+}
+
+/* Of a container that is believed. */
+static void decide_other_sounds(struct planner *planner)
+{
+    for (size_t i = 0; i < planner->other_sound_count; i++) {
+        struct sound_source *sound = &planner->other_sounds[i];
+        const AVStream *stream = planner_stream(planner, sound->stream_index);
+        sound->is_copied =
+            planner->target == JOB_MP4 && can_copy_sound(planner, sound, stream->codecpar);
+        if (sound->is_copied)
+            note_copy(planner, stream, stream->codecpar, &sound->head);
+    }
 }
 
 static enum es_code decide(struct planner *planner, const struct copy_scan *audio_scan,
@@ -204,13 +223,13 @@ static enum es_code decide(struct planner *planner, const struct copy_scan *audi
 {
     const struct survey *survey = planner->survey;
     if (survey->audio_index >= 0)
-        decide_audio(planner, audio_scan);
+        decide_main_sound(planner, audio_scan);
     if (survey->video_index < 0 || planner->target == JOB_MP3)
         return ES_OK;
     enum es_code code = decide_video(planner, video_scan, reterr);
-    /* The join of two tracks knows of no turned pictures. */
-    bool is_joined =
-        planner->target == JOB_MP4 && survey->audio_index >= 0 && !planner->is_audio_copied;
+    /* The join of several tracks knows of no turned pictures. */
+    bool is_joined = planner->target == JOB_MP4 && survey->audio_index >= 0 &&
+                     (!planner->main_sound.is_copied || planner->other_sound_count > 0);
     if (is_joined && stream_display_matrix(planner_stream(planner, survey->video_index)))
         planner->is_video_copied = false;
     return code;
@@ -249,70 +268,85 @@ enum es_code plan_copies(struct planner *planner, struct es_err *reterr)
     const char *format = planner->survey->demuxer->format->iformat->name;
     if (planner->options.copy == JOB_COPY_NEVER || !is_whole_timeline(planner))
         return ES_OK;
-    if (av_match_list(format, copied_demuxers, ','))
+    if (av_match_list(format, copied_demuxers, ',')) {
+        decide_other_sounds(planner);
         return decide(planner, NULL, NULL, reterr);
+    }
     return av_match_list(format, scanned_demuxers, ',') ? decide_by_scan(planner, reterr) : ES_OK;
 }
 
-static const struct hls_track *plan_track(struct planner *planner, bool is_video)
+/* The picture's, where there is no sound. */
+static const struct hls_track *plan_track(struct planner *planner, const struct sound_source *sound)
 {
     const struct survey *survey = planner->survey;
-    AVStream *stream =
-        planner_stream(planner, is_video ? survey->video_index : survey->audio_index);
+    AVStream *stream = planner_stream(planner, sound ? sound->stream_index : survey->video_index);
     struct hls_track *track = es_new(planner->arena, struct hls_track);
     *track = (struct hls_track){
-        .name = is_video ? "video" : "audio",
-        .kind = is_video ? HLS_VIDEO : HLS_AUDIO,
-        .codecs = planner->copied_codecs[is_video],
+        .name = "video",
+        .kind = sound ? HLS_AUDIO : HLS_VIDEO,
+        .codecs = sound ? sound->head.codecs : planner->picture_head.codecs,
         .target_seconds = planner->longest_seconds,
     };
-    if (is_video) {
+    if (sound) {
+        track->channels = sound->channels;
+        plan_name_sound(planner, stream->index, track);
+    } else {
         AVRational rate = av_guess_frame_rate(survey->demuxer->format, stream, NULL);
         track->width = stream->codecpar->width;
         track->height = stream->codecpar->height;
         track->frame_rate = rate.num > 0 && rate.den > 0 ? av_q2d(rate) : 0;
-    } else {
-        track->channels = survey->audio_frame->ch_layout.nb_channels;
-        plan_name_sound(planner, stream->index, track);
     }
     return track;
 }
 
-/* What both kinds of copying parts have in common. */
-static struct part_spec copied_spec(struct planner *planner, bool is_video)
+/* What all kinds of copying parts have in common; NULL: of the picture. */
+static struct part_spec copied_spec(struct planner *planner, const struct sound_source *sound)
 {
-    const struct survey *survey = planner->survey;
     struct part_spec spec =
-        planner_spec(planner, is_video ? survey->video_index : survey->audio_index);
-    spec.is_video = is_video;
-    spec.tracks = plan_track(planner, is_video);
+        planner_spec(planner, sound ? sound->stream_index : planner->survey->video_index);
+    spec.is_video = !sound;
+    spec.tracks = plan_track(planner, sound);
     spec.track_count = 1;
     spec.is_copied = true;
     spec.is_first = true;
     spec.index = (int)planner->part_count + 1;
     spec.timeline_seconds = planner->duration_seconds;
     spec.copy.second_stream_index = -1;
-    spec.copy.header = planner->copied_headers[is_video];
+    spec.copy.header = sound ? sound->head.header : planner->picture_head.header;
     return spec;
 }
 
-void plan_copied_track(struct planner *planner, bool is_video)
+static void add_copied(struct planner *planner, struct part_spec *spec, bool is_first)
 {
-    struct part_spec spec = copied_spec(planner, is_video);
-    spec.weight_seconds = planner->duration_seconds * COPY_WEIGHT;
-    if (!is_video || planner->survey->audio_index < 0)
-        spec.picture_stream_index = planner->target == JOB_HLS ? -1 : planner->picture_index;
+    spec->weight_seconds = planner->duration_seconds * COPY_WEIGHT;
+    planner_add_part(planner, PART_CONVERT, is_first, spec->weight_seconds,
+                     part_spec_write(spec, planner->arena));
+}
+
+void plan_copied_picture(struct planner *planner)
+{
+    struct part_spec spec = copied_spec(planner, NULL);
+    if (planner->survey->audio_index < 0 && planner->target == JOB_MP4)
+        spec.picture_stream_index = planner->picture_index;
+    add_copied(planner, &spec, true);
+}
+
+void plan_copied_sound(struct planner *planner, const struct sound_source *sound)
+{
+    bool is_main = sound == &planner->main_sound;
+    struct part_spec spec = copied_spec(planner, sound);
+    if (is_main && planner->target != JOB_HLS)
+        spec.picture_stream_index = planner->picture_index;
     if (planner->target == JOB_MP3)
         planner_add_tags(planner, &spec);
-    planner_add_part(planner, PART_CONVERT, true, spec.weight_seconds,
-                     part_spec_write(&spec, planner->arena));
+    add_copied(planner, &spec, is_main);
 }
 
 void plan_copied_film(struct planner *planner)
 {
     const struct survey *survey = planner->survey;
     bool has_video = survey->video_index >= 0;
-    struct part_spec spec = copied_spec(planner, has_video);
+    struct part_spec spec = copied_spec(planner, has_video ? NULL : &planner->main_sound);
     spec.weight_seconds = planner->duration_seconds;
     spec.picture_stream_index = planner->picture_index;
     planner_add_tags(planner, &spec);
@@ -322,7 +356,7 @@ void plan_copied_film(struct planner *planner)
         spec.copy.second_stream_index = second.stream_index;
         spec.copy.second_time_base = second.time_base;
         spec.copy.second_origin = second.origin;
-        spec.copy.second_header = planner->copied_headers[false];
+        spec.copy.second_header = planner->main_sound.head.header;
     }
     spec.copy.index_bytes = copy_index_bytes(
         survey->demuxer->format, survey->video_index, survey->audio_index,

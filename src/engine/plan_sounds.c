@@ -1,5 +1,5 @@
-/* Several sounds of one film: languages, comments. In HLS each is a rendition; elsewhere the best
- * one stays, and the others are counted. */
+/* Several sounds of one film: languages, comments. In HLS each is a rendition, in MP4 a track;
+ * where there is no picture the best one stays, and the others are counted. */
 #include "engine/allowed.h"
 #include "engine/handles.h"
 #include "engine/language.h"
@@ -21,7 +21,7 @@ enum es_code plan_find_sounds(struct planner *planner, struct es_err *reterr)
             .channels = survey->audio_frame->ch_layout.nb_channels,
             .sample_rate = survey->audio_frame->sample_rate,
         };
-    bool is_kept = planner->target == JOB_HLS && survey->video_index >= 0;
+    bool is_kept = planner->target != JOB_MP3 && survey->video_index >= 0;
     es_auto(AVFrame) frame = frame_new();
     for (unsigned i = 0; i < format->nb_streams; i++) {
         if ((int)i == survey->audio_index || !is_sound(format->streams[i]))

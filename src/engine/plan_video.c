@@ -211,7 +211,7 @@ enum es_code plan_video(struct planner *planner, struct es_err *reterr)
 {
     const struct survey *survey = planner->survey;
     if (planner->is_video_copied) {
-        plan_copied_track(planner, true);
+        plan_copied_picture(planner);
         plan_beside_video(planner);
         return ES_OK;
     }

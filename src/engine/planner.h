@@ -7,13 +7,21 @@
 #include "engine/spec.h"
 #include "engine/survey.h"
 
-#define OTHER_SOUNDS_MAX 7
+#define OTHER_SOUNDS_MAX (SOUNDS_MAX - 1)
+
+/* How the copy of a stream begins. */
+struct copied_head {
+    const char *codecs; /* RFC 6381 */
+    struct copy_header header;
+};
 
 /* A stream of sound, as its first frame is. */
 struct sound_source {
     int stream_index;
     int channels, sample_rate;
     double gain_db; /* where it is normalized */
+    bool is_copied; /* see plan_copies */
+    struct copied_head head;
 };
 
 struct planner {
@@ -27,9 +35,8 @@ struct planner {
     double duration_seconds; /* of the output */
     bool is_end_open;        /* up to the source's end */
     int picture_index;
-    bool is_video_copied, is_audio_copied;              /* see plan_copies */
-    const char *copied_codecs[2];                       /* of sound [0] and picture [1] */
-    struct copy_header copied_headers[2];               /* so too */
+    bool is_video_copied; /* see plan_copies */
+    struct copied_head picture_head;
     int longest_seconds;                                /* of a copied segment; 0: none is long */
     struct sound_source main_sound;                     /* where there is one */
     struct sound_source other_sounds[OTHER_SOUNDS_MAX]; /* that go along with the main one */
@@ -75,8 +82,10 @@ void plan_name_sound(struct planner *planner, int stream_index, struct hls_track
 
 /* Decides which tracks are taken over as they are. May read some of the source. */
 ES_CHECK enum es_code plan_copies(struct planner *planner, struct es_err *reterr);
-/* One track, copied. */
-void plan_copied_track(struct planner *planner, bool is_video);
+/* The picture, copied. */
+void plan_copied_picture(struct planner *planner);
+/* A sound, copied. */
+void plan_copied_sound(struct planner *planner, const struct sound_source *sound);
 /* Where all there is is copied into an MP4: in one pass, by one part. */
 void plan_copied_film(struct planner *planner);
 

@@ -15,6 +15,7 @@
 #include "model/media.h"
 
 #define RENDITIONS_MAX JOB_LADDER_MAX
+#define SOUNDS_MAX     8 /* that go along with a picture */
 
 /* One size that the picture is made in, of the track of the same place in the list. */
 struct rendition_spec {

@@ -188,6 +188,67 @@ static void test_picture_and_sound_stay_together(void **state)
     }
 }
 
+static double tone_of(const char *path, int sound)
+{
+    return oracle_number(
+        "ffmpeg -v error -i '%s' -map 0:a:%d -ac 1 -ar 8000 -f s16le - | od -An -v "
+        "-td2 -w2 | awk 'NR > 9000 && NR <= 17000 { n += last < 0 && $1 >= 0; "
+        "last = $1 } END { print n }'",
+        path, sound);
+}
+
+static double begin_of(const char *path, int sound)
+{
+    return oracle_number(
+        "ffmpeg -i '%s' -map 0:a:%d -af silencedetect=d=0.3:n=-40dB -f null - 2>&1 "
+        "| grep -o 'silence_end: [0-9.]*' | head -1 | cut -d' ' -f2",
+        path, sound);
+}
+
+static void assert_languages(const char *source, const struct job_options *options)
+{
+    struct job_run run;
+    const char *output = output_of(convert(source, JOB_MP4, options, &run));
+    assert_null(run.outcome.details);
+    es_auto_free char *sounds = oracle_run(
+        "ffprobe -v error -select_streams a -show_entries stream=codec_name:"
+        "stream_disposition=default:stream_tags=language,handler_name -of compact=p=0:nk=1 '%s'",
+        output);
+    assert_string_equal(sounds, "aac|1|spa|Español\naac|0|eng|Commentary\naac|0|und|Audio 3\n");
+    for (int sound = 0; sound < 3; sound++)
+        assert_float_equal(tone_of(output, sound), 300 * (sound + 1), 2);
+    assert_float_equal(begin_of(output, 1), 1, 0.03);
+    assert_int_equal(oracle_frames(output), 100);
+    static const char *const names[] = { "a:0", "a:1", "a:2" };
+    for (int sound = 0; sound < 3; sound++)
+        assert_float_equal(oracle_end_seconds(output, names[sound]), 4, 0.1);
+    oracle_decodes(output);
+}
+
+static void test_languages_are_tracks(void **state)
+{
+    (void)state;
+    static const char *const codecs[] = { "flac", "aac" }; /* encoded, copied */
+    for (size_t i = 0; i < 2; i++) {
+        oracle_do("ffmpeg -y -v error -f lavfi -i testsrc2=d=4:s=128x72:r=25 "
+                  "-f lavfi -i sine=300:d=4 "
+                  "-f lavfi -i 'aevalsrc=sin(600*2*PI*t)*gt(t\\,1)/8:d=4:s=22050' "
+                  "-f lavfi -i sine=900:d=4:r=48000 -map 0 -map 1 -map 2 -map 3 -c:v libx264 "
+                  "-pix_fmt yuv420p -c:a %s -metadata:s:a:0 language=spa "
+                  "-metadata:s:a:1 language=eng -metadata:s:a:1 title=Commentary languages.mkv",
+                  codecs[i]);
+        assert_languages(scratch_path("languages.mkv"), NULL);
+        assert_languages(scratch_path("languages.mkv"), &encode);
+    }
+    /* Copied is copied. */
+    const char *output = output_of(convert(scratch_path("languages.mkv"), JOB_MP4, NULL, NULL));
+    for (int sound = 0; sound < 3; sound++)
+        oracle_do("ffmpeg -v error -i languages.mkv -map 0:a:%d -c copy -f md5 - > a.txt && "
+                  "ffmpeg -v error -i '%s' -map 0:a:%d -c copy -f md5 - > b.txt && "
+                  "cmp a.txt b.txt",
+                  sound, output, sound);
+}
+
 static void test_trim_is_exact(void **state)
 {
     (void)state;
@@ -260,6 +321,7 @@ int main(void)
         cmocka_unit_test(test_variable_frame_rate_is_kept),
         cmocka_unit_test(test_odd_sizes_rotation_and_height),
         cmocka_unit_test(test_picture_and_sound_stay_together),
+        cmocka_unit_test(test_languages_are_tracks),
         cmocka_unit_test(test_trim_is_exact),
         cmocka_unit_test(test_keeps_tags_and_cover_art),
         cmocka_unit_test(test_same_bytes_whoever_does_it),
