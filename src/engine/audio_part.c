@@ -105,9 +105,8 @@ static enum es_code cut(struct audio_part *part, int64_t next_time, struct es_er
 
 static enum es_code take_aac(struct audio_part *part, AVPacket *packet, struct es_err *reterr)
 {
-    /* A segment cannot hold what lies before the beginning; what lies behind the end is padding. */
-    if ((part->spec->target == JOB_HLS && packet->pts < 0) || packet->pts >= part->sound->position)
-        return ES_OK;
+    if (packet->pts >= part->sound->position)
+        return ES_OK; /* padding */
     if (cutter_is_due(&part->cutter, packet->pts)) {
         enum es_code code = cut(part, packet->pts, reterr);
         if (code != ES_OK)
@@ -175,6 +174,7 @@ static enum es_code open_segmenter(struct audio_part *part, const AVCodecParamet
         .is_init_written = true,
         .object_name = is_hls ? NULL : es_printf(part->arena, "part-%05d.mp4", part->spec->index),
         .shift = is_hls ? 0 : codec->initial_padding,
+        .has_preroll = is_hls && codec->initial_padding > 0,
     };
     int rate = part->spec->audio.sample_rate;
     cutter_init(&part->cutter, part->first_sample, (int64_t)AUDIO_SEGMENT_SECONDS * rate, rate,

@@ -11,9 +11,10 @@
 #include "engine/reporter.h"
 #include "engine/segmenter.h"
 
-#define SEGMENT_SECONDS   6.0 /* a longer one only where a single group of pictures is */
-#define PUBLISH_MS        100
-#define GROUP_PACKETS_MAX 100000
+#define SEGMENT_SECONDS     6.0 /* a longer one only where a single group of pictures is */
+#define PUBLISH_MS          100
+#define GROUP_PACKETS_MAX   100000
+#define PREROLL_SAMPLES_MAX 4096 /* encoders of AAC put up to 2112 in front */
 
 /* Packets that stay together: from one place where a cut is possible to the next. */
 struct group {
@@ -144,13 +145,23 @@ static bool can_cut(const struct copy_part *part, const AVPacket *packet)
            (part->spec->target != JOB_HLS || copy_is_closed(part->track->codec, packet));
 }
 
+static bool is_begun(const struct copy_part *part)
+{
+    return part->group.count > 0 || part->segment_begin != INT64_MIN;
+}
+
+/* Of what lies before the beginning segments only hold what a decoder of sound needs. */
+static bool is_too_early(const struct copy_part *part, const AVPacket *packet)
+{
+    int64_t earliest = part->spec->is_video ? 0 : -PREROLL_SAMPLES_MAX;
+    return part->spec->target == JOB_HLS && !is_begun(part) && packet->pts < earliest;
+}
+
 static enum es_code take_packet(struct copy_part *part, AVPacket *packet, struct es_err *reterr)
 {
-    bool is_begun = part->group.count > 0 || part->segment_begin != INT64_MIN;
     bool is_cut = can_cut(part, packet);
-    /* A segment cannot hold what lies before the beginning, and nothing begins but with a key. */
-    if (!is_begun && (!is_cut || (part->spec->target == JOB_HLS && packet->pts < 0)))
-        return ES_OK;
+    if (!is_begun(part) && !is_cut)
+        return ES_OK; /* nothing begins but with a key */
     if (is_cut) {
         enum es_code code = flush_group(part, reterr);
         if (code != ES_OK)
@@ -176,6 +187,7 @@ static enum es_code open_segmenter(struct copy_part *part, const AVPacket *first
         .object_name = is_hls ? NULL : es_printf(part->arena, "part-%05d.mp4", spec->index),
         .delay = spec->is_video ? track->frame_ticks * track->codec->video_delay : 0,
         .shift = !is_hls && first->pts < 0 ? -first->pts : 0,
+        .has_preroll = is_hls && !spec->is_video && first->pts < 0,
     };
     return segmenter_open(&settings, &part->segmenter, reterr);
 }
@@ -196,6 +208,10 @@ static enum es_code run(struct copy_part *part, const struct engine_input *input
     while (code == ES_OK) {
         bool has_packet = false;
         code = copy_source_next(part->source, packet, &has_packet, reterr);
+        if (code == ES_OK && has_packet && is_too_early(part, packet)) {
+            av_packet_unref(packet);
+            continue;
+        }
         if (code == ES_OK && has_packet && !part->segmenter)
             code = open_segmenter(part, packet, host, reterr);
         if (code != ES_OK || !has_packet)

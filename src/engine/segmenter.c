@@ -40,8 +40,9 @@ static enum es_code open_muxer(struct segmenter *segmenter, struct es_err *reter
         stream->sample_aspect_ratio = settings->codec->sample_aspect_ratio;
     }
     AVDictionary *options = NULL;
-    av_dict_set(&options, "movflags",
-                "frag_custom+delay_moov+default_base_moof+frag_discont+skip_trailer", 0);
+    av_dict_set(&options, "movflags", "frag_custom+delay_moov+default_base_moof+skip_trailer", 0);
+    if (!settings->has_preroll) /* with it the first packet is what decoding times count from */
+        av_dict_set(&options, "movflags", "+frag_discont", AV_DICT_APPEND);
     av_dict_set(&options, "use_editlist", "1", 0);
     av_dict_set(&options, "write_btrt", "0",
                 0); /* it would tell this part's rate, not the track's */
@@ -232,7 +233,10 @@ enum es_code segmenter_cut(struct segmenter *segmenter, int64_t next_time, struc
     if (segmenter->packet_count == 0)
         return ES_OK;
     AVRational time_base = segmenter->settings.time_base;
-    double duration = (double)(next_time - segmenter->packets[0]->pts) * av_q2d(time_base);
+    int64_t begin = segmenter->packets[0]->pts;
+    if (begin < 0 && segmenter->settings.has_preroll)
+        begin = 0;
+    double duration = (double)(next_time - begin) * av_q2d(time_base);
     set_times(segmenter, next_time);
     es_buf_clear(&segmenter->bytes);
     enum es_code code = mux_packets(segmenter, reterr);

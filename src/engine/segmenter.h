@@ -2,7 +2,11 @@
  * or one after the other in one object for a later join. Every fragment begins with a key frame and
  * covers exactly the time from its first frame to the next fragment's: decoding times are made anew
  * from the sorted times of showing, a constant delay earlier, which an edit list takes back. So
- * fragments that were made apart follow each other without a seam. */
+ * fragments that were made apart follow each other without a seam. Where sound begins with what
+ * only its decoder needs (priming), all decoding times are that much later, which an edit list
+ * takes back too. Chromium heeds it and leaves out what lies before zero; the ffmpeg program plays
+ * that, with the times right. hls.js does not look at edit lists: where it begins in the middle of
+ * sound alone, its clock is off by the priming, with nothing beside it to tell. */
 #ifndef SEGMENTER_H
 #define SEGMENTER_H
 
@@ -26,6 +30,7 @@ struct segmenter_settings {
     const char *object_name; /* all in one object; NULL: segments */
     int64_t delay;           /* ticks: how much later frames may be shown than decoded */
     int64_t shift;           /* ticks added to every time, so that none is negative */
+    bool has_preroll;        /* segments of sound: some packets lie before zero, for the decoder */
 };
 
 struct segmenter {

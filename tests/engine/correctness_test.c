@@ -9,7 +9,6 @@
 
 #define RATE             4000 /* Hz, of sound that is only laid side by side */
 #define WINDOW_SECONDS   5
-#define HLS_FADE_SECONDS 0.2
 #define LAG_SECONDS_MAX  0.02
 #define LIKENESS_LEAST   0.7
 #define SOUND_END_SLACK  0.06
@@ -165,10 +164,7 @@ static void compare_sound(const struct check *check, const struct measured *sour
     if (flags & QUIET)
         return;
     size_t window = WINDOW_SECONDS * RATE, count = source->sound_count;
-    /* A segment holds nothing from before the beginning, so that AAC's first frame fades in; a tone
-     * laid beside that is as like one of its periods later. */
-    size_t first = check->target == JOB_HLS ? (size_t)(HLS_FADE_SECONDS * RATE) : 0;
-    const size_t begins[] = { first, count > 2 * window ? count / 2 : 0,
+    const size_t begins[] = { 0, count > 2 * window ? count / 2 : 0,
                               count > window ? count - window : 0 };
     for (size_t i = 0; i < sizeof(begins) / sizeof(*begins); i++) {
         double likeness = 0;
@@ -258,7 +254,8 @@ static void check_segments(const char *playlist)
     es_auto_arena arena = { 0 };
     es_auto_free char *lengths = oracle_run("grep EXTINF '%s' | tr -dc '0-9.\\n'", playlist);
     struct packets packets = read_packets(playlist, &arena);
-    double border = packets.first;
+    double border =
+        fmax(packets.first, 0); /* what comes before is for the decoder of sound alone */
     char *rest = lengths;
     for (char *line; (line = strtok_r(rest, "\n", &rest));) {
         double nearest = INFINITY;

@@ -58,12 +58,14 @@ void measure(const char *path, const char *video, const char *sound, int rate, b
                : es_printf(&arena, "-map 0:%s -af %s,aresample=%d%s -ac 1 -f f32le sound.raw",
                            sound, is_by_time ? "anull" : "asetpts=N/SR/TB", rate,
                            is_by_time ? ":async=1:first_pts=0" : "");
-    oracle_do("{ ffmpeg -nostdin -y -v warning -max_error_rate 1 -i '%s' %s %s 2>all.txt || "
+    /* Before zero a playlist holds what its decoders need and nobody is to hear. */
+    bool is_playlist = strstr(path, ".m3u8");
+    oracle_do("{ ffmpeg -nostdin -y -v warning -max_error_rate 1 %s -i '%s' %s %s 2>all.txt || "
               "{ cat all.txt; false; }; } && "
               "{ grep -v -e swscaler -e 'Last message' -e 'support the subtitle' -e 'timescale not "
               "set' all.txt "
               ">complaints.txt || true; }",
-              path, of_video, of_sound);
+              is_playlist ? "-copyts" : "", path, of_video, of_sound);
     struct es_buf complaints = read_scratch("complaints.txt");
     ret_measured->complaints = complaints.bytes;
     if (video)

@@ -15,8 +15,8 @@ struct measured {
 };
 
 /* `video` and `sound` are stream specifiers ("V:0", "a:1"), or NULL; `rate` is that of the sound,
- * which lies where its times say, counted from the file's start, or else begins with its first
- * sample and has no holes. Fails the test where ffmpeg fails. */
+ * which lies where its times say, counted from the file's start (of a playlist: from zero), or else
+ * begins with its first sample and has no holes. Fails the test where ffmpeg fails. */
 void measure(const char *path, const char *video, const char *sound, int rate, bool is_by_time,
              struct measured *ret_measured);
 void measured_release(struct measured *measured);

@@ -103,11 +103,21 @@ long oracle_frames(const char *path)
                                path);
 }
 
+/* Of a playlist: up to zero, what its decoders need and nobody is to hear. */
+static double preroll_seconds(const char *path)
+{
+    if (!strstr(path, ".m3u8"))
+        return 0;
+    double start =
+        oracle_number("ffprobe -v error -show_entries format=start_time -of csv=p=0 '%s'", path);
+    return start < 0 ? -start : 0;
+}
+
 double oracle_end_seconds(const char *path, const char *stream)
 {
-    return oracle_number("ffmpeg -v error -i '%s' -map 0:%s -f null - -progress - "
+    return oracle_number("ffmpeg -v error -itsoffset %f -i '%s' -map 0:%s -f null - -progress - "
                          "| grep ^out_time_us | tail -1 | cut -d= -f2",
-                         path, stream) /
+                         -preroll_seconds(path), path, stream) /
            1e6;
 }
 

@@ -25,8 +25,8 @@ char *oracle_run(const char *format, ...) ES_PRINTF(1, 2);
 void oracle_do(const char *format, ...) ES_PRINTF(1, 2);
 double oracle_number(const char *format, ...) ES_PRINTF(1, 2);
 
-/* What a full decode of a stream ("v:0", "a:0") counts: frames of video, seconds that the last one
- * ends at. Fails the test where the decoder says anything. */
+/* What a full decode of a stream ("v:0", "a:0") counts: frames of video, seconds from the beginning
+ * at which the last one ends. Fails the test where the decoder says anything. */
 long oracle_frames(const char *path);
 double oracle_end_seconds(const char *path, const char *stream);
 /* Nothing in it but what decodes in silence. */
