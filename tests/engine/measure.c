@@ -1,12 +1,20 @@
 /* The measures. */
 #include "measure.h"
 
+#include <libavformat/version.h>
 #include <math.h>
 
 #include "../unit/test.h"
 #include "base/es_arena.h"
 #include "base/es_file.h"
 #include "oracle.h"
+
+/* What the ffmpeg program calls the source's time base. */
+#if LIBAVFORMAT_VERSION_MAJOR >= 60
+#define SOURCE_TIME_BASE "demux"
+#else
+#define SOURCE_TIME_BASE "-1"
+#endif
 
 #define BYTES_MAX    (64 * 1024 * 1024)
 #define QUIET_ENERGY 1e-6 /* -60 dB */
@@ -48,7 +56,7 @@ void measure(const char *path, const char *video, const char *sound, int rate, b
         !video
             ? ""
             : es_printf(&arena,
-                        "-map 0:%s -enc_time_base -1 -fps_mode passthrough -vf "
+                        "-map 0:%s -enc_time_base " SOURCE_TIME_BASE " -fps_mode passthrough -vf "
                         "scale=32:32:flags=area,format=yuv420p,"
                         "signalstats,metadata=mode=print:key=lavfi.signalstats.YAVG:file=luma.txt "
                         "-f null -",

@@ -127,8 +127,8 @@ static void test_odd_sizes_rotation_and_height(void **state)
 {
     (void)state;
     oracle_do("ffmpeg -y -v error -f lavfi -i testsrc2=d=2:s=161x91:r=10 -c:v ffv1 odd.mkv && "
-              "ffmpeg -y -v error -f lavfi -i testsrc2=d=2:s=160x90:r=10 -c:v libx264 flat.mp4 && "
-              "ffmpeg -y -v error -i flat.mp4 -c copy -metadata:s:v rotate=90 turned.mp4");
+              "ffmpeg -y -v error -f lavfi -i testsrc2=d=2:s=160x90:r=10 -c:v libx264 flat.mp4");
+    oracle_turn("flat.mp4", 90, "turned.mp4");
     static const char *const size =
         "ffprobe -v error -select_streams v -show_entries stream=width,height -of "
         "csv=p=0:s=x '%s'";

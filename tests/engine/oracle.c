@@ -83,6 +83,15 @@ void oracle_do(const char *format, ...)
     va_end(arguments);
 }
 
+void oracle_turn(const char *from, int degrees, const char *to)
+{
+    /* The option came when the tag's meaning went. */
+    oracle_do("if ffmpeg -v quiet -h full | grep -q -- -display_rotation; then "
+              "ffmpeg -y -v error -display_rotation %d -i %s -c copy %s; else "
+              "ffmpeg -y -v error -i %s -c copy -metadata:s:v rotate=%d %s; fi",
+              360 - degrees, from, to, from, degrees, to);
+}
+
 double oracle_number(const char *format, ...)
 {
     va_list arguments;

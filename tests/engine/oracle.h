@@ -25,6 +25,10 @@ char *oracle_run(const char *format, ...) ES_PRINTF(1, 2);
 void oracle_do(const char *format, ...) ES_PRINTF(1, 2);
 double oracle_number(const char *format, ...) ES_PRINTF(1, 2);
 
+/* Copies a film of the scratch folder into another, told to be shown turned clockwise by so many
+ * degrees. */
+void oracle_turn(const char *from, int degrees, const char *to);
+
 /* What a full decode of a stream ("v:0", "a:0") counts: frames of video, seconds from the beginning
  * at which the last one ends. Fails the test where the decoder says anything. */
 long oracle_frames(const char *path);

@@ -166,8 +166,10 @@ static void test_a_poster_stands_upright_with_square_pixels(void **state)
     /* Red above, blue below, then turned and told so. */
     oracle_do("ffmpeg -y -v error -f lavfi -i color=red:s=320x240:r=25:d=2 -vf "
               "'drawbox=y=120:h=120:w=320:color=blue:t=fill' -c:v libx264 -pix_fmt yuv420p "
-              "flat.mp4 && for r in 90 180 270; do ffmpeg -y -v error -i flat.mp4 -c copy "
-              "-metadata:s:v rotate=$r turned-$r.mp4; done");
+              "flat.mp4");
+    oracle_turn("flat.mp4", 90, "turned-90.mp4");
+    oracle_turn("flat.mp4", 180, "turned-180.mp4");
+    oracle_turn("flat.mp4", 270, "turned-270.mp4");
     static const struct {
         const char *name;
         int width, height, red_x, red_y, blue_x, blue_y;
@@ -485,7 +487,7 @@ static void test_chapters_are_facts_and_go_into_outputs(void **state)
     struct media_facts facts = probe(scratch_path("book.mkv"), &arena);
     assert_int_equal(facts.chapter_count, 2);
     assert_string_equal(facts.chapters[1].title, "Dos ñ");
-    assert_float_equal(facts.chapters[0].start_seconds, 0, 0.001);
+    assert_float_equal(facts.chapters[0].start_seconds, 0, 0.03);
     assert_float_equal(facts.chapters[0].end_seconds, 4, 0.03);
     assert_float_equal(facts.chapters[1].end_seconds, 9.5, 0.03);
     static const struct {
