@@ -110,7 +110,10 @@ void plan_audio(struct planner *planner, bool is_beside_video)
 
 enum es_code plan_audio_alone(struct planner *planner, struct es_err *reterr)
 {
-    /* A span of what is still arriving would wait for it and keep others from being made. */
+    /* A span of what is still arriving would wait for it and keep others from being made. Segments
+     * are foretold and published before both sides of a join are there, so the frame of the join
+     * would have to be fixed in advance: but at a given frame the windows of two encodings of music
+     * agree 97 times in 100 only, where among SPAN_PLACES frames there always was one. */
     if (planner->main_sound.is_copied || planner->target == JOB_HLS ||
         planner->input->is_arriving) {
         plan_audio(planner, false);
