@@ -7,8 +7,8 @@
 #include "app/settings.h"
 #include "base/es_log.h"
 
-/* A film begins with two parts, picture and sound. */
-#define SPARE_CHILDREN 2
+/* A job begins with its plan, and a film's then with two parts, picture and sound. */
+#define SPARE_CHILDREN 3
 
 #define SETTINGS_HELP                                                                              \
     "  --env-file FILE  read settings from NAME=value lines; the environment goes before\n"        \

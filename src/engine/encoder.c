@@ -95,7 +95,14 @@ enum es_code encoder_open(const struct part_spec *spec, enum AVSampleFormat samp
     return ES_OK;
 }
 
-static enum es_code open_video(const struct part_spec *spec, size_t rendition, const char *preset,
+/* Two slices a frame, whatever the machine: with a thread each while somebody waits. */
+static void hurry(AVCodecContext *codec)
+{
+    codec->thread_count = 2;
+    codec->thread_type = FF_THREAD_SLICE;
+}
+
+static enum es_code open_video(const struct part_spec *spec, size_t rendition, bool is_quick,
                                packet_taker *take, void *context, struct encoder **ret_encoder,
                                struct es_err *reterr)
 {
@@ -104,8 +111,10 @@ static enum es_code open_video(const struct part_spec *spec, size_t rendition, c
     if (code != ES_OK)
         return code;
     AVDictionary *options = NULL;
-    av_dict_set(&options, "preset", preset, 0);
+    av_dict_set(&options, "preset", is_quick ? "superfast" : "veryfast", 0);
     set_video(encoder->codec, spec, &spec->video.renditions[rendition], &options);
+    if (is_quick)
+        hurry(encoder->codec);
     int status = avcodec_open2(encoder->codec, NULL, &options);
     av_dict_free(&options);
     if (status < 0)
@@ -117,13 +126,13 @@ static enum es_code open_video(const struct part_spec *spec, size_t rendition, c
 enum es_code encoder_open_video(const struct part_spec *spec, size_t rendition, packet_taker *take,
                                 void *context, struct encoder **ret_encoder, struct es_err *reterr)
 {
-    return open_video(spec, rendition, "veryfast", take, context, ret_encoder, reterr);
+    return open_video(spec, rendition, false, take, context, ret_encoder, reterr);
 }
 
 enum es_code encoder_open_quick(const struct part_spec *spec, size_t rendition, packet_taker *take,
                                 void *context, struct encoder **ret_encoder, struct es_err *reterr)
 {
-    return open_video(spec, rendition, "superfast", take, context, ret_encoder, reterr);
+    return open_video(spec, rendition, true, take, context, ret_encoder, reterr);
 }
 
 void encoder_close(struct encoder *encoder)

@@ -22,6 +22,7 @@ enum status_type {
     STATUS_REFUSED,   /* status_refusal: there is no child */
     STATUS_ENDED,     /* status_end */
     STATUS_KILL,      /* to the server */
+    STATUS_YIELD,     /* to the server: the child's niceness becomes CHILD_YIELD_NICENESS */
 };
 
 /* Between the server and a spare, each once, on a channel of its own. */

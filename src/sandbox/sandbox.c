@@ -237,6 +237,12 @@ void child_kill(struct child *child)
     (void)code; /* a server that is gone has taken the child with it; a full queue holds a kill */
 }
 
+void child_yield(struct child *child)
+{
+    enum es_code code = channel_send(child->status, STATUS_YIELD, NULL, 0, NULL, 0, NULL);
+    (void)code; /* a child that has ended takes nobody's turn */
+}
+
 enum es_code child_wait(struct child *child, int timeout_ms, struct child_exit *ret_exit,
                         struct es_err *reterr)
 {
@@ -260,6 +266,14 @@ enum es_code child_wait(struct child *child, int timeout_ms, struct child_exit *
     return ES_OK;
 }
 
+void child_leave(struct child *child)
+{
+    if (child->status)
+        channel_close(child->status); /* at which the server kills it */
+    channel_close(child->channel);
+    free(child);
+}
+
 void child_close(struct child *child)
 {
     /* A child that was never seen to start has no status channel, or dies as that closes. */
@@ -269,10 +283,7 @@ void child_close(struct child *child)
         enum es_code code = child_wait(child, CLOSE_WAIT_MS, &ended, NULL);
         (void)code; /* the server ends it when the kernel lets go of it */
     }
-    if (child->status)
-        channel_close(child->status);
-    channel_close(child->channel);
-    free(child);
+    child_leave(child);
 }
 
 void child_exit_format(const struct child_exit *ended, char ret_text[static CHILD_EXIT_TEXT_SIZE])

@@ -77,6 +77,12 @@ pid_t child_pid(const struct child *child);
  * everything but child_close; does not block. */
 void child_kill(struct child *child);
 
+/* From now on all threads of the child let others go first. A wish: where the kernel refuses it, or
+ * the child is more yielding already, nothing changes. Thread-safe as child_kill; does not block.
+ */
+#define CHILD_YIELD_NICENESS 15
+void child_yield(struct child *child);
+
 enum child_end {
     CHILD_END_UNSET = 0,
     CHILD_END_EXITED,    /* returned from child_main or called exit: see code */
@@ -114,6 +120,10 @@ void child_exit_format(const struct child_exit *ended, char ret_text[static CHIL
 void child_close(struct child *child);
 
 ES_DEFINE_AUTO(child, child_close);
+
+/* The same without waiting for the end, which takes the kernel some milliseconds: for a child that
+ * has said all that it had to say. */
+void child_leave(struct child *child);
 
 /* What a child was seen not to be able to do. The first five are each proved by a child that tries.
  */

@@ -22,8 +22,8 @@
 #define FD_SCRATCH_MIN  16
 #define LAST_WAIT_MS    1000 /* for children that the kernel is slow to end */
 #define STATUS_WAIT_MS  1000
-#define IDLE_MS         20 /* without a request: then spares are made */
-#define SPARES_LOST_MAX 10 /* after which they are given up */
+#define IDLE_MS         300 /* without requests and ends: then spares are made, in nobody's way */
+#define SPARES_LOST_MAX 10  /* after which they are given up */
 
 /* The highest there is: when memory runs out, a part goes before the gateway does. */
 #define OOM_SCORE "1000"
@@ -100,6 +100,7 @@ static _Noreturn void run_child(const struct server *server, pid_t parent,
     if (!keep_fds(channel_fd, status_fd, settings->keep_stderr))
         _exit(1);
     prctl(PR_SET_NAME, "espotifai-part");
+    (void)setpgid(0, 0); /* so that all its threads can be meant at once */
     volunteer_for_oom();
 
     struct channel *status = channel_open(FD_STATUS, STATUS_WAIT_MS);
@@ -169,7 +170,8 @@ static void forget_spare(struct server *server, size_t index)
 
 static bool is_spare_wanted(const struct server *server)
 {
-    return server->plan && server->spare_count < server->settings->spare_count &&
+    return server->plan && server->count == 0 &&
+           server->spare_count < server->settings->spare_count &&
            server->spares_lost < SPARES_LOST_MAX;
 }
 
@@ -345,6 +347,12 @@ static void obey_status(struct entry *entry)
     enum es_code code = channel_receive(entry->status, 0, &message, NULL);
     if (code == ES_UNAVAILABLE)
         return;
+    if (code == ES_OK && message.type == STATUS_YIELD) {
+        /* A group of its own: that means each of its threads. */
+        if (getpriority(PRIO_PGRP, (id_t)entry->pid) < CHILD_YIELD_NICENESS)
+            (void)setpriority(PRIO_PGRP, (id_t)entry->pid, CHILD_YIELD_NICENESS);
+        return;
+    }
     kill(entry->pid, SIGKILL);
     entry->killed = true;
 }
@@ -380,7 +388,7 @@ static void serve(struct server *server)
     int seen = poll(server->polled, 2 + polled_count, is_spare_wanted(server) ? IDLE_MS : -1);
     if (seen < 0 && errno != EINTR)
         _exit(1);
-    if (seen == 0)
+    while (seen == 0 && is_spare_wanted(server))
         add_spare(server);
     if (seen <= 0)
         return;

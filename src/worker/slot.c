@@ -132,6 +132,8 @@ static enum es_code run_task(struct slot *slot, const struct task *task, struct 
     struct task_limits limits = slot->shared->limits;
     if (part->kind == PART_PLAN)
         limits.stall_ms = PLAN_STALL_MS;
+    if (part->kind == PART_CONVERT && !part->is_first)
+        limits.confine.niceness = CHILD_YIELD_NICENESS; /* first those that make a job playable */
     struct task_watch watch = { .context = slot, .tick = tick, .waits = waits };
     enum es_code code = task_run(slot->shared->sandbox, task, &limits, &place, &watch, slot->arena,
                                  ret_result, ret_is_crash, reterr);

@@ -269,6 +269,9 @@ static enum es_code take_progress(struct run *run, const struct es_buf *text, st
         return disbelieve(reterr, "progress that is no number");
     if (progress.seconds_done > run->progress.seconds_done)
         run->progressed_at_ms = es_clock_monotonic_ms();
+    /* What somebody may be waiting for has come: those for whom it has not go first. */
+    if (progress.is_playable && !run->progress.is_playable)
+        child_yield(run->child);
     run->progress = progress;
     if (progress.has_result) {
         free(run->result_so_far);
@@ -446,7 +449,9 @@ enum es_code task_run(struct sandbox *sandbox, const struct task *task,
         if (run.sources[i])
             blob_reader_close(run.sources[i]);
     free(run.result_so_far);
-    if (!code)
+    if (!code) {
         *ret_result = run.result;
+        child_leave(es_take(child));
+    }
     return code;
 }

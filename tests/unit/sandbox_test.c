@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -257,9 +258,9 @@ static void spares_are_warm_when_their_task_comes(void **state)
 {
     (void)state;
     bool is_warm = false;
-    for (int tries = 0; tries < 100 && !is_warm; tries++) {
+    for (int tries = 0; tries < 20 && !is_warm; tries++) {
         is_warm = portrait_of_a_child().is_warm;
-        es_sleep_ms(20); /* the server is idle */
+        es_sleep_ms(500); /* the server is idle meanwhile */
     }
     assert_true(is_warm);
 }
@@ -466,6 +467,22 @@ static void close_ends_a_child_that_runs(void **state)
     assert_false(process_is_alive(pid));
 }
 
+static void child_that_yields_lets_others_go_first(void **state)
+{
+    (void)state;
+    es_auto(child) child = spawn(&TEST_LIMITS);
+    assert_true(getpriority(PRIO_PROCESS, (id_t)child_pid(child)) < CHILD_YIELD_NICENESS);
+    child_yield(child);
+    int niceness = 0;
+    for (int tries = 0; tries < 200 && niceness != CHILD_YIELD_NICENESS; tries++) {
+        es_sleep_ms(10);
+        niceness = getpriority(PRIO_PROCESS, (id_t)child_pid(child));
+    }
+    assert_int_equal(niceness, CHILD_YIELD_NICENESS);
+    child_kill(child); /* it hears still */
+    assert_int_equal(await_end(child).end, CHILD_END_KILLED);
+}
+
 static void malformed_messages_of_a_child_are_errors(void **state)
 {
     (void)state;
@@ -555,6 +572,7 @@ int main(void)
         cmocka_unit_test(limits_that_are_forgotten_are_refused),
         cmocka_unit_test(kill_from_another_thread_ends_a_receive),
         cmocka_unit_test(close_ends_a_child_that_runs),
+        cmocka_unit_test(child_that_yields_lets_others_go_first),
         cmocka_unit_test(malformed_messages_of_a_child_are_errors),
     };
     const struct CMUnitTest tests_of_spares[] = {
