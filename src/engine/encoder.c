@@ -95,9 +95,12 @@ enum es_code encoder_open(const struct part_spec *spec, enum AVSampleFormat samp
     return ES_OK;
 }
 
-/* Two slices a frame, whatever the machine: with a thread each while somebody waits. */
+/* Two slices a frame, whatever the machine: with a thread each while somebody waits. Not under a
+ * greatest rate, which x264 then holds by how far the other slice has come: by chance. */
 static void hurry(AVCodecContext *codec)
 {
+    if (codec->rc_max_rate > 0)
+        return;
     codec->thread_count = 2;
     codec->thread_type = FF_THREAD_SLICE;
 }
