@@ -47,7 +47,7 @@ static size_t write_frame(const char *name, const char *text, uint8_t *ret_bytes
     size_t name_size = strlen(name) + 1, text_size = strlen(text) + 1;
     size_t size = 1 + name_size + text_size;
     memset(ret_bytes, 0, FRAME_HEAD + 1);
-    memcpy(ret_bytes, "TXXX", 4);
+    memcpy(ret_bytes, (const uint8_t[]){ 'T', 'X', 'X', 'X' }, 4);
     ret_bytes[7] = (uint8_t)size;
     memcpy(ret_bytes + FRAME_HEAD + 1, name, name_size);
     memcpy(ret_bytes + FRAME_HEAD + 1 + name_size, text, text_size);

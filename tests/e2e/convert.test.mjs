@@ -99,7 +99,9 @@ async function checkTracks(output, source) {
     assert.equal(stream !== undefined, source[type] !== null, `has ${type}`);
     if (stream) {
       assert.equal(stream.codec_name, { audio: source.sound ?? 'aac', video: 'h264' }[type]);
-      assertNear(await decodedSeconds(output.file, type), source[type], tolerance_seconds,
+      /* ffmpeg plays the frame before the beginning of a playlist's sound, too. */
+      const priming = type === 'audio' && /m3u8/.test(output.file) ? 1024 / stream.sample_rate : 0;
+      assertNear(await decodedSeconds(output.file, type), source[type] + priming, tolerance_seconds,
         `seconds of ${type}`);
     }
   }

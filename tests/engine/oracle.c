@@ -89,7 +89,7 @@ void oracle_turn(const char *from, int degrees, const char *to)
     oracle_do("if ffmpeg -v quiet -h full | grep -q -- -display_rotation; then "
               "ffmpeg -y -v error -display_rotation %d -i %s -c copy %s; else "
               "ffmpeg -y -v error -i %s -c copy -metadata:s:v rotate=%d %s; fi",
-              360 - degrees, from, to, from, degrees, to);
+              degrees, from, to, from, degrees, to);
 }
 
 double oracle_number(const char *format, ...)

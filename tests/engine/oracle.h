@@ -25,8 +25,8 @@ char *oracle_run(const char *format, ...) ES_PRINTF(1, 2);
 void oracle_do(const char *format, ...) ES_PRINTF(1, 2);
 double oracle_number(const char *format, ...) ES_PRINTF(1, 2);
 
-/* Copies a film of the scratch folder into another, told to be shown turned clockwise by so many
- * degrees. */
+/* Copies a film of the scratch folder into another, told to be shown turned anticlockwise by so
+ * many degrees. */
 void oracle_turn(const char *from, int degrees, const char *to);
 
 /* What a full decode of a stream ("v:0", "a:0") counts: frames of video, seconds from the beginning
