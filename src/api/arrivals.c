@@ -124,38 +124,34 @@ void arrivals_close(struct arrivals *arrivals)
     free(arrivals);
 }
 
-/* With the mutex held. */
-static void add(struct arrivals *arrivals, struct http_wait *wait, const char *key,
-                int64_t timeout_ms)
+/* `wait`, or where that is NULL a new one of the exchange's. */
+static bool add(struct arrivals *arrivals, struct http_exchange *exchange, struct http_wait *wait,
+                const char *key, int64_t timeout_ms)
 {
-    struct arrival *arrival = es_malloc(sizeof(*arrival));
-    arrival->key = es_strdup_heap(key);
-    arrival->until_ms = es_clock_monotonic_ms() + timeout_ms;
-    arrival->wait = wait;
-    arrival->next = arrivals->first;
-    arrivals->first = arrival;
-    arrivals->count++;
-    pthread_cond_signal(&arrivals->changed);
+    pthread_mutex_lock(&arrivals->mutex);
+    bool has_room = arrivals->count < ARRIVALS_MAX;
+    if (has_room) {
+        struct arrival *arrival = es_malloc(sizeof(*arrival));
+        arrival->key = es_strdup_heap(key);
+        arrival->until_ms = es_clock_monotonic_ms() + timeout_ms;
+        arrival->wait = wait ? wait : http_exchange_wait(exchange);
+        arrival->next = arrivals->first;
+        arrivals->first = arrival;
+        arrivals->count++;
+        pthread_cond_signal(&arrivals->changed);
+    }
+    pthread_mutex_unlock(&arrivals->mutex);
+    return has_room;
 }
 
 bool arrivals_await(struct arrivals *arrivals, struct http_exchange *exchange, const char *key,
                     int64_t timeout_ms)
 {
-    pthread_mutex_lock(&arrivals->mutex);
-    bool has_room = arrivals->count < ARRIVALS_MAX;
-    if (has_room)
-        add(arrivals, http_exchange_wait(exchange), key, timeout_ms);
-    pthread_mutex_unlock(&arrivals->mutex);
-    return has_room;
+    return add(arrivals, exchange, NULL, key, timeout_ms);
 }
 
 bool arrivals_add(struct arrivals *arrivals, struct http_wait *wait, const char *key,
                   int64_t timeout_ms)
 {
-    pthread_mutex_lock(&arrivals->mutex);
-    bool has_room = arrivals->count < ARRIVALS_MAX;
-    if (has_room)
-        add(arrivals, wait, key, timeout_ms);
-    pthread_mutex_unlock(&arrivals->mutex);
-    return has_room;
+    return add(arrivals, NULL, wait, key, timeout_ms);
 }

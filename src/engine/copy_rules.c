@@ -3,6 +3,7 @@
 
 #include <libavutil/intreadwrite.h>
 
+#include "engine/copy_form.h"
 #include "engine/video_chain.h"
 #include "wire/avc.h"
 
@@ -16,10 +17,9 @@
 #define AUDIO_OBJECT_SBR 5
 #define AUDIO_OBJECT_PS  29
 
-/* Configuration records begin with their version, 1; Annex B with a start code. */
 static bool has_avcc(const AVCodecParameters *codec)
 {
-    return codec->extradata_size >= AVCC_BYTES_MIN && codec->extradata[0] == 1;
+    return codec->extradata_size >= AVCC_BYTES_MIN && copy_form_is_plain(codec);
 }
 
 static bool is_played_profile(int profile)

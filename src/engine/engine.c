@@ -1,5 +1,4 @@
-/* The engine's front: what is loaded before children fork, its version, and which part does what.
- */
+/* The engine's front: its version, and which part does what. */
 #include "engine/engine.h"
 
 #include <libavfilter/avfilter.h>
@@ -8,45 +7,11 @@
 #include <libswscale/swscale.h>
 #include <stdio.h>
 
-#include "engine/allowed.h"
-#include "engine/av_error.h"
 #include "engine/convert.h"
-#include "engine/decoder.h"
-#include "engine/encoder.h"
 #include "engine/output.h"
 #include "engine/tags.h"
-#include "engine/warm_up.h"
 
 #define ENGINE_VERSION "13" /* grows when the same spec gives other bytes */
-
-void engine_preload(void)
-{
-    av_log_capture();
-    static const enum AVCodecID codec_ids[] = {
-        AV_CODEC_ID_H264, AV_CODEC_ID_HEVC,      AV_CODEC_ID_VP9,    AV_CODEC_ID_MPEG4,
-        AV_CODEC_ID_AAC,  AV_CODEC_ID_MP3,       AV_CODEC_ID_VORBIS, AV_CODEC_ID_OPUS,
-        AV_CODEC_ID_FLAC, AV_CODEC_ID_PCM_S16LE,
-    };
-    for (size_t i = 0; i < sizeof(codec_ids) / sizeof(*codec_ids); i++) {
-        const AVCodec *codec = allowed_decoder(codec_ids[i]);
-        es_auto(AVCodecContext) context = codec ? avcodec_alloc_context3(codec) : NULL;
-        if (context) {
-            context->thread_count = 1;
-            context->sample_rate = 48000;
-            av_channel_layout_default(&context->ch_layout, 2);
-            (void)avcodec_open2(context, codec, NULL); /* some want a header first: no matter */
-        }
-    }
-    /* Opening an encoder once fills its constant tables, which children then share; the clip's
-     * opens the others. */
-    const struct part_spec audio = {
-        .target = JOB_MP3,
-        .audio = { .bitrate_kbps = 128, .sample_rate = 48000, .layout = "stereo" },
-    };
-    es_auto(encoder) encoder = NULL;
-    (void)!encoder_open(&audio, AV_SAMPLE_FMT_FLTP, NULL, NULL, &encoder, NULL);
-    warm_up_make();
-}
 
 const char *engine_version(void)
 {

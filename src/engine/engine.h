@@ -63,8 +63,9 @@ struct engine_source {
 /* Loads what every call needs (codec tables and the like), once, before children are forked. */
 void engine_preload(void);
 
-/* Has a process that has no task yet look at a clip of the preload's, so that code, tables and
- * memory are where its task will want them. Takes some 20 ms; starts no threads. */
+/* Has a process that has no task yet make a clip of a fraction of a second and look at it, so that
+ * code, tables and memory are where its task will want them. Takes some tens of milliseconds;
+ * leaves no threads. */
 void engine_warm_up(void);
 
 /* "libavformat 59.27.100, ..." and the engine's own version; part of every recipe. */

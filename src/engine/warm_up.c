@@ -1,9 +1,11 @@
-/* The clip: a few grey frames and a silent sound in MP4. */
-#include "engine/warm_up.h"
-
+/* What is done before there is a task. By the process that children are forked from: the codecs'
+ * tables. By a child that waits: it makes a clip in memory, a few grey frames and a silent sound in
+ * MP4, and looks at it. */
 #include <string.h>
 
 #include "base/es_arena.h"
+#include "engine/allowed.h"
+#include "engine/av_error.h"
 #include "engine/encoder.h"
 #include "engine/engine.h"
 
@@ -17,8 +19,67 @@
 #define GREY          128
 #define HEAP_BYTES    (12 * 1024 * 1024) /* what a few frames of a large picture take */
 
-static uint8_t *clip;
-static int clip_size;
+static const struct part_spec small_video = {
+    .is_video = true,
+    .target = JOB_MP4,
+    .time_base = { 1, FRAME_RATE },
+    .video = { .renditions = { { .width = SIDE_PIXELS, .height = SIDE_PIXELS, .crf = 23 } },
+               .frame_rate = { FRAME_RATE, 1 },
+               .pixel_aspect = { 1, 1 } },
+};
+static const struct part_spec small_aac = {
+    .target = JOB_MP4,
+    .audio = { .bitrate_kbps = 128, .sample_rate = SAMPLE_RATE, .layout = "stereo" },
+};
+static const struct part_spec small_mp3 = {
+    .target = JOB_MP3,
+    .audio = { .bitrate_kbps = 128, .sample_rate = SAMPLE_RATE, .layout = "stereo" },
+};
+
+/* Opening a codec once fills its constant tables, which children then share. */
+static void open_decoder(enum AVCodecID codec_id)
+{
+    const AVCodec *codec = allowed_decoder(codec_id);
+    es_auto(AVCodecContext) context = codec ? avcodec_alloc_context3(codec) : NULL;
+    if (!context)
+        return;
+    context->thread_count = 1;
+    context->sample_rate = SAMPLE_RATE;
+    av_channel_layout_default(&context->ch_layout, 2);
+    (void)avcodec_open2(context, codec, NULL); /* some want a header first: no matter */
+}
+
+static void open_encoder(const struct part_spec *spec)
+{
+    es_auto(encoder) encoder = NULL;
+    struct es_err err;
+    enum es_code code = spec->is_video
+                            ? encoder_open_video(spec, 0, NULL, NULL, &encoder, &err)
+                            : encoder_open(spec, AV_SAMPLE_FMT_FLTP, NULL, NULL, &encoder, &err);
+    (void)code; /* whoever needs one that does not open will hear why */
+}
+
+void engine_preload(void)
+{
+    av_log_capture();
+    static const enum AVCodecID decoders[] = {
+        AV_CODEC_ID_H264, AV_CODEC_ID_HEVC,      AV_CODEC_ID_VP9,    AV_CODEC_ID_MPEG4,
+        AV_CODEC_ID_AAC,  AV_CODEC_ID_MP3,       AV_CODEC_ID_VORBIS, AV_CODEC_ID_OPUS,
+        AV_CODEC_ID_FLAC, AV_CODEC_ID_PCM_S16LE,
+    };
+    for (size_t i = 0; i < sizeof(decoders) / sizeof(*decoders); i++)
+        open_decoder(decoders[i]);
+    open_encoder(&small_video);
+    open_encoder(&small_aac);
+    open_encoder(&small_mp3);
+}
+
+/* ---- the clip ---- */
+
+struct clip {
+    uint8_t *bytes; /* NULL: it could not be made */
+    int size;
+};
 
 struct track {
     AVFormatContext *muxer;
@@ -38,22 +99,10 @@ static enum es_code write_packet(void *context, AVPacket *packet, struct es_err 
 
 static enum es_code open_track(struct track *track, bool is_video, struct es_err *reterr)
 {
-    const struct part_spec video = {
-        .is_video = true,
-        .target = JOB_MP4,
-        .time_base = { 1, FRAME_RATE },
-        .video = { .renditions = { { .width = SIDE_PIXELS, .height = SIDE_PIXELS, .crf = 23 } },
-                   .frame_rate = { FRAME_RATE, 1 },
-                   .pixel_aspect = { 1, 1 } },
-    };
-    const struct part_spec audio = {
-        .target = JOB_MP4,
-        .audio = { .bitrate_kbps = 128, .sample_rate = SAMPLE_RATE, .layout = "stereo" },
-    };
     enum es_code code =
-        is_video ? encoder_open_video(&video, 0, write_packet, track, &track->encoder, reterr)
-                 : encoder_open(&audio, AV_SAMPLE_FMT_FLTP, write_packet, track, &track->encoder,
-                                reterr);
+        is_video ? encoder_open_video(&small_video, 0, write_packet, track, &track->encoder, reterr)
+                 : encoder_open(&small_aac, AV_SAMPLE_FMT_FLTP, write_packet, track,
+                                &track->encoder, reterr);
     if (code != ES_OK)
         return code;
     track->stream = avformat_new_stream(track->muxer, NULL);
@@ -112,8 +161,9 @@ static enum es_code fill(AVFormatContext *muxer, struct track tracks[static 2],
     return av_write_trailer(muxer) < 0 ? es_fail(reterr, ES_IO, "no end can be written") : ES_OK;
 }
 
-void warm_up_make(void)
+static struct clip make_clip(void)
 {
+    struct clip clip;
     AVFormatContext *muxer = NULL;
     struct track tracks[2] = { 0 };
     struct es_err err = { 0 };
@@ -124,32 +174,39 @@ void warm_up_make(void)
     for (int i = 0; i < 2; i++)
         if (tracks[i].encoder)
             encoder_close(tracks[i].encoder);
-    clip_size = avio_close_dyn_buf(muxer->pb, &clip);
+    clip.size = avio_close_dyn_buf(muxer->pb, &clip.bytes);
     if (code != ES_OK) /* whoever needs what is missing will hear why */
-        av_freep(&clip);
+        av_freep(&clip.bytes);
     avformat_free_context(muxer);
+    return clip;
 }
 
 static enum es_code read_clip(void *context, int64_t offset, void *ret_bytes, size_t size,
                               size_t *ret_size, struct es_err *reterr)
 {
-    (void)context, (void)reterr;
-    int64_t left = offset < clip_size ? clip_size - offset : 0;
+    (void)reterr;
+    const struct clip *clip = context;
+    int64_t left = offset < clip->size ? clip->size - offset : 0;
     *ret_size = (int64_t)size < left ? size : (size_t)left;
-    memcpy(ret_bytes, clip + offset, *ret_size);
+    memcpy(ret_bytes, clip->bytes + offset, *ret_size);
     return ES_OK;
 }
 
 void engine_warm_up(void)
 {
-    if (!clip)
+    av_log_capture();
+    struct clip clip = make_clip();
+    if (!clip.bytes)
         return;
     void *memory = es_malloc(HEAP_BYTES);
     explicit_bzero(memory, HEAP_BYTES);
     free(memory);
-    const struct engine_input input = { .size_bytes = clip_size, .read = read_clip };
+    const struct engine_input input = { .context = &clip,
+                                        .size_bytes = clip.size,
+                                        .read = read_clip };
     es_auto_arena arena = { 0 };
     struct media_facts facts;
     /* What it finds is of no interest. */
     (void)!engine_probe(&input, NULL, &arena, &facts, NULL);
+    av_freep(&clip.bytes);
 }
