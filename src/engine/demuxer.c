@@ -9,13 +9,13 @@
 
 #include "engine/allowed.h"
 #include "engine/av_error.h"
+#include "engine/tags.h"
 #include "engine/timeline.h"
 
 #define IO_BUFFER_BYTES    (128 * 1024)
 #define PROBE_BYTES_MIN    4096
 #define PROBE_BYTES_MAX    (1024 * 1024)
 #define PROBE_SCORE_SURE   50
-#define ID3_HEADER_BYTES   10
 #define BROKEN_READS_MAX   64
 #define BOXES_MAX          1000
 #define INDEX_TOLERANCE_US INT64_C(1500000)
@@ -97,17 +97,15 @@ static enum es_code tag_bytes(struct demuxer *demuxer, int64_t *ret_bytes, struc
 {
     int64_t offset = 0;
     for (;;) {
-        uint8_t header[ID3_HEADER_BYTES];
+        uint8_t header[ID3_HEAD_BYTES];
         size_t got = 0;
         enum es_code code = read_all(demuxer->input, offset, header, sizeof(header), &got, reterr);
         if (code != ES_OK)
             return code;
-        if (got < sizeof(header) || memcmp(header, "ID3", 3) != 0 ||
-            ((header[6] | header[7] | header[8] | header[9]) & 0x80))
+        int64_t tag = got == sizeof(header) ? tags_id3_bytes(header) : 0;
+        if (tag == 0)
             break;
-        offset += ID3_HEADER_BYTES +
-                  (header[6] << 21 | header[7] << 14 | header[8] << 7 | header[9]) +
-                  (header[5] & 0x10 ? ID3_HEADER_BYTES : 0);
+        offset += tag;
     }
     *ret_bytes = offset;
     return ES_OK;

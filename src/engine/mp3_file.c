@@ -10,7 +10,6 @@
 #include "engine/tags.h"
 #include "wire/mp3_frames.h"
 
-#define ID3_HEAD_BYTES    10
 #define ID3_PADDING_LEAST 10 /* that libav writes in any case */
 
 struct mp3_file {
@@ -113,7 +112,7 @@ enum es_code mp3_file_add(struct mp3_file *file, AVPacket *packet, struct es_err
     return status < 0 ? output_fail(file->output, status, "writing MP3 frames", reterr) : ES_OK;
 }
 
-/* Where the ID3 tag at the beginning ends; its size is in four times seven bits. */
+/* Where the ID3 tag at the beginning ends; 0 where there is none. */
 static int64_t find_tag_end(struct output *output)
 {
     uint8_t head[ID3_HEAD_BYTES];
@@ -121,9 +120,7 @@ static int64_t find_tag_end(struct output *output)
     AVIOContext *io = output_begin_read(output);
     int got = avio_read(io, head, sizeof(head));
     output_end_read(io);
-    if (got != sizeof(head) || memcmp(head, "ID3", 3) != 0)
-        return -1;
-    return ID3_HEAD_BYTES + (head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]);
+    return got == sizeof(head) ? tags_id3_bytes(head) : 0;
 }
 
 /* In place of the padding behind the other tags. */
@@ -133,7 +130,7 @@ static int write_gain(struct mp3_file *file, const struct replay_gain *gain)
     size_t size = replay_gain_write_id3(gain, frames);
     AVIOContext *io = file->output->io;
     int64_t tag_end = find_tag_end(file->output);
-    if (tag_end < 0)
+    if (tag_end == 0)
         return AVERROR_BUG;
     int64_t room = tag_end - ID3_PADDING_LEAST - REPLAY_GAIN_ID3_BYTES_MAX;
     int64_t status = avio_seek(io, room, SEEK_SET);
@@ -163,7 +160,7 @@ static bool read_info(struct output *output, uint8_t ret_frame[static MP3_FRAME_
 {
     int64_t offset = find_tag_end(output), size = output->size_bytes - offset;
     AVIOContext *reader = output_begin_read(output);
-    bool is_read = offset >= 0 && size > 0 && size <= MP3_FRAME_BYTES_MAX &&
+    bool is_read = offset > 0 && size > 0 && size <= MP3_FRAME_BYTES_MAX &&
                    avio_seek(reader, offset, SEEK_SET) == offset &&
                    avio_read(reader, ret_frame, (int)size) == size;
     output_end_read(reader);

@@ -113,3 +113,13 @@ AVStream *picture_add_stream(AVFormatContext *muxer, enum AVCodecID codec_id, in
     stream->time_base = (AVRational){ 1, 90000 };
     return stream;
 }
+
+int64_t tags_id3_bytes(const uint8_t head[static ID3_HEAD_BYTES])
+{
+    bool has_footer = head[5] & 0x10;
+    if (memcmp(head, "ID3", 3) != 0 || ((head[6] | head[7] | head[8] | head[9]) & 0x80))
+        return 0;
+    /* The size is in four times seven bits. */
+    return ID3_HEAD_BYTES + (head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]) +
+           (has_footer ? ID3_HEAD_BYTES : 0);
+}

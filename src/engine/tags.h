@@ -28,4 +28,10 @@ enum AVCodecID picture_codec_of_name(const char *name);
 AVStream *picture_add_stream(AVFormatContext *muxer, enum AVCodecID codec_id, int width,
                              int height);
 
+#define ID3_HEAD_BYTES 10
+
+/* How long the ID3v2 tag is that begins with these bytes (ID3v2.4.0, 3.1), all included; 0 where
+ * they are no such beginning. */
+int64_t tags_id3_bytes(const uint8_t head[static ID3_HEAD_BYTES]);
+
 #endif
