@@ -159,10 +159,10 @@ test('an interrupted conversion leaves nothing behind', async (t) => {
   const folder = await temporaryFolder(t);
   await mkdir(path.join(folder, 'there'));
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
-    const { child, ended } = start(['convert', '--copy', 'never', media('made/film-5min.mkv'), 'there/to/film/'],
-      folder);
+    const { child, ended } = start(
+      ['convert', '--copy', 'never', media('made/film-5min.mkv'), 'there/to/film/'], folder);
     await until('parts are being made', async () =>
-      (await readdir(folder, { recursive: true })).some((name) => name.includes('~tmp/')));
+      (await readdir(folder, { recursive: true })).some((name) => name.endsWith('.m4s')));
     child.kill(signal);
     const { code, out, err } = await ended;
     assert.equal(code, 130, err);
